@@ -1,0 +1,62 @@
+// The rooms and the one direction imports run in. See docs/ARCHITECTURE.md.
+const PURE = '^src/(manifest|gossip|transfer)/';
+const LAYERS = [
+  ['^commands/', '^src/(cli|share|error)'],
+  ['^src/cli/', '^src/(cli|share|error)'],
+  ['^src/share/', '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error)'],
+  ['^src/folder/', '^src/(folder|manifest|chunking|error)'],
+  ['^src/store/', '^src/(store|manifest|chunking|trust|error)'],
+  ['^src/network/', '^src/(network|gossip|transfer|chunking|trust|error)'],
+  ['^src/gossip/', '^src/(gossip|chunking|trust|error)'],
+  ['^src/transfer/', '^src/(transfer|chunking|trust|error)'],
+  ['^src/manifest/', '^src/(manifest|chunking|error)'],
+  ['^src/chunking/', '^src/(chunking|error)'],
+  ['^src/trust/', '^src/(trust|chunking|error)'],
+];
+const ROOMS = ['chunking', 'trust', 'manifest', 'gossip', 'transfer', 'store', 'folder', 'network', 'share', 'cli'];
+const ONE_FILE_PACKAGES = {
+  level: '^src/store/',
+  chokidar: '^src/folder/',
+  'udx-native': '^src/network/',
+  '@peculiar/x509': '^src/network/',
+  'zstd-napi': '^src/chunking/',
+  'blake3-wasm': '^src/chunking/',
+  '@napi-rs/blake-hash': '^src/chunking/',
+};
+
+module.exports = {
+  forbidden: [
+    ...LAYERS.map(([from, to]) => ({
+      name: `layer ${from}`,
+      severity: 'error',
+      from: { path: from },
+      to: { path: '^(src|commands)/', pathNot: to },
+    })),
+    ...ROOMS.map((room) => ({
+      name: `through the door of ${room}`,
+      comment: 'Another room is entered by its index.ts only.',
+      severity: 'error',
+      from: { path: '^(src|commands)/', pathNot: `^src/${room}/` },
+      to: { path: `^src/${room}/`, pathNot: `^src/${room}/index\\.ts$` },
+    })),
+    {
+      name: 'pure rooms do no I/O',
+      severity: 'error',
+      from: { path: PURE },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?assert' },
+    },
+    ...Object.entries(ONE_FILE_PACKAGES).map(([name, room]) => ({
+      name: `${name} belongs to one room`,
+      severity: 'error',
+      from: { path: '^(src|commands)/', pathNot: room },
+      to: { path: `node_modules/${name}/` },
+    })),
+    { name: 'no cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'src/chunking/assembly' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};

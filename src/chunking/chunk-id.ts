@@ -1,0 +1,29 @@
+/**
+ * ChunkId: BLAKE3-256 of a chunk's plain bytes, as 64 lowercase hex characters, so that it works as a map key.
+ * On disk and on the wire it is the 32 bytes.
+ */
+import { ShoalError } from '../error.js';
+
+export type ChunkId = string & { readonly __brand: 'ChunkId' };
+
+export const chunkIdBytes = 32;
+const hexForm = /^[0-9a-f]{64}$/;
+
+/** @throws ShoalError MALFORMED unless `text` is 64 lowercase hex characters */
+export function parseChunkId(text: string): ChunkId {
+  if (!hexForm.test(text)) throw new ShoalError('MALFORMED', 'A chunk id must be 64 lowercase hex characters.');
+  return text as ChunkId;
+}
+
+/** @throws ShoalError MALFORMED unless `bytes` is 32 bytes long */
+export function chunkIdFromBytes(bytes: Uint8Array): ChunkId {
+  if (bytes.length !== chunkIdBytes) {
+    throw new ShoalError('MALFORMED', `A chunk id must be ${chunkIdBytes} bytes, not ${bytes.length}.`);
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex') as ChunkId;
+}
+
+/** The 32 bytes of `id`, newly allocated. */
+export function chunkIdToBytes(id: ChunkId): Uint8Array {
+  return Uint8Array.from(Buffer.from(id, 'hex'));
+}
