@@ -11,7 +11,8 @@ const hexForm = /^[0-9a-f]{64}$/;
 
 /** @throws ShoalError MALFORMED unless `text` is 64 lowercase hex characters */
 export function parseChunkId(text: string): ChunkId {
-  if (!hexForm.test(text)) throw new ShoalError('MALFORMED', 'A chunk id must be 64 lowercase hex characters.');
+  if (!hexForm.test(text))
+    throw new ShoalError('MALFORMED', 'A chunk id must be 64 lowercase hex characters.');
   return text as ChunkId;
 }
 
