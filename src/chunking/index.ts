@@ -1,8 +1,11 @@
 /**
- * Chunking: bytes become chunks. Names them (BLAKE3), cuts them by content (MinCDC) and packs them (zstd).
+ * Chunking: bytes become chunks. Cuts them by content (MinCDC), names them (BLAKE3) and encodes them (zstd).
  * Knows nothing of files, stores or peers.
  */
 export { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes, parseChunkId } from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
+export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes } from './hash.js';
 export type { HashBackendName } from './hash-backend.js';
+export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
+export { type ReadInto, splitStream } from './split.js';
