@@ -1,0 +1,29 @@
+/**
+ * Transfer: the messages of a session, and the plan which chunk to ask of whom. Pure: no I/O, no clock, no
+ * randomness; time comes in with each event, and what to do comes out as effects.
+ */
+export { decodeMessage, encodeMessage } from './encoding.js';
+export {
+  addressesPerMessageMax,
+  addressLengthMax,
+  type Frame,
+  frameBytesMax,
+  idsPerMessageMax,
+  type Message,
+  nonceMax,
+  type PeerAddress,
+  protocolVersion,
+  type RefuseReason,
+  recordsPerMessageMax,
+  refuseReasons,
+  refuseTextLengthMax,
+} from './message.js';
+export type { PullEffect, PullEvent, SourceView, WantedChunk } from './pull-event.js';
+export { PullPlanner, sourcesMax, wantedMax } from './pull-planner.js';
+export {
+  creditBytesMax,
+  creditIdsMax,
+  stalledAfterMs,
+  unreachableAfterMs,
+  wrongChunksMax,
+} from './pull-source.js';
