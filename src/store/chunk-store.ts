@@ -1,0 +1,72 @@
+/**
+ * What a chunk store promises to the other rooms. LevelDB keeps the bytes today; whatever keeps them tomorrow keeps
+ * these promises, and the contract suite in `test/store/` holds every implementation to them.
+ *
+ * The first promise: bytes that do not hash to the id that was asked for are never returned.
+ */
+import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+
+/** What the store holds. Counts what is written; what is still queued is not in it. */
+export interface ChunkTotals {
+  readonly chunks: number;
+  /** Bytes of the stored values, headers included. */
+  readonly bytes: number;
+  /** Bytes of content before compression. */
+  readonly plainBytes: number;
+}
+
+/** How far a `verify` has come. */
+export interface VerifyProgress {
+  readonly chunks: number;
+  /** Stored bytes read. */
+  readonly bytes: number;
+}
+
+export interface Verdict {
+  readonly id: ChunkId;
+  readonly ok: boolean;
+}
+
+export interface ChunkStore {
+  /** Whether a `get` should succeed: queued counts, known to be damaged does not. Does not read the bytes. */
+  has(id: ChunkId): Promise<boolean>;
+
+  /** `has` for each of `ids`, in their order. */
+  hasMany(ids: readonly ChunkId[]): Promise<boolean[]>;
+
+  /**
+   * The plain bytes, hashed again before they are returned; the caller's own.
+   * @returns undefined if it is not there, or damaged: then `damagedIds` names it and `onDamage` was told
+   */
+  get(id: ChunkId): Promise<Uint8Array | undefined>;
+
+  /** As `get`, but as it is stored, for sending to a peer. The plain bytes were hashed all the same. */
+  getEncoded(id: ChunkId): Promise<EncodedChunk | undefined>;
+
+  /**
+   * Takes one chunk; `encoded` is copied before the first await. Seen by `has` and `get` at once. One that is there
+   * already is dropped, one that is there but damaged is replaced.
+   * @param id - the hash of the plain bytes: the caller has checked it
+   * @returns resolves when the queue is under its bound, not when the chunk is written: see `flush`
+   * @throws ShoalError IO (or STORE_DAMAGED) once any write has failed; CANCELLED after `close`
+   */
+  put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
+
+  /** Everything put before is written: it survives `kill -9`. @throws as `put` */
+  flush(): Promise<void>;
+
+  /** Everything put before is on the disk: it survives a power cut. @throws as `put` */
+  sync(): Promise<void>;
+
+  totals(): Promise<ChunkTotals>;
+
+  /** Chunks found damaged and not healed since, the first `damagedIdsMax` of them. */
+  damagedIds(): readonly ChunkId[];
+
+  /**
+   * Reads and hashes every chunk that is written, in the order of ids.
+   * @throws ShoalError CANCELLED when `signal` fires; STORE_DAMAGED at the end, after all that could be read, if parts
+   * of the store could not even be listed
+   */
+  verify(signal?: AbortSignal, onProgress?: (progress: VerifyProgress) => void): AsyncGenerator<Verdict>;
+}

@@ -1,0 +1,126 @@
+/**
+ * The chunk store over the database: chunks lie in the values.
+ *
+ * Reads look at the queue first, then at the database. Whatever comes from either is hashed before it is handed out.
+ */
+import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
+import { type CheckedChunk, checkChunk, sealChunk } from './chunk-value.js';
+import type { ChunkWriter } from './chunk-writer.js';
+import type { DamageList } from './damage-list.js';
+import type { Database } from './database.js';
+import { chunkIdOfKey, chunkKey, chunkRange } from './key.js';
+import { addTotals, noTotals } from './totals.js';
+import type { WriteQueue } from './write-queue.js';
+
+export interface ChunkStoreParts {
+  readonly database: Database;
+  readonly queue: WriteQueue;
+  readonly writer: ChunkWriter;
+  readonly damage: DamageList;
+  /** Puts on the disk all that was put before: a step of `queue`. */
+  readonly sync: () => Promise<void>;
+}
+
+export class DatabaseChunkStore implements ChunkStore {
+  constructor(private readonly parts: ChunkStoreParts) {}
+
+  async has(id: ChunkId): Promise<boolean> {
+    const [has] = await this.hasMany([id]);
+    return has === true;
+  }
+
+  async hasMany(ids: readonly ChunkId[]): Promise<boolean[]> {
+    const { database, queue, damage } = this.parts;
+    const queued = ids.map((id) => queue.get(id) !== undefined);
+    const stored = await database.hasMany(ids.map(chunkKey));
+    return ids.map((id, index) => queued[index] === true || (stored[index] === true && !damage.has(id)));
+  }
+
+  async get(id: ChunkId): Promise<Uint8Array | undefined> {
+    return (await this.read(id))?.plain;
+  }
+
+  async getEncoded(id: ChunkId): Promise<EncodedChunk | undefined> {
+    return (await this.read(id))?.encoded;
+  }
+
+  async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
+    const key = chunkKey(id);
+    await this.parts.queue.put({ id, key, value: sealChunk(key, encoded), plainLength: encoded.plainLength });
+  }
+
+  async flush(): Promise<void> {
+    await this.parts.queue.step(async () => {});
+  }
+
+  async sync(): Promise<void> {
+    await this.parts.sync();
+  }
+
+  async totals(): Promise<ChunkTotals> {
+    return this.parts.writer.totals;
+  }
+
+  damagedIds(): readonly ChunkId[] {
+    return this.parts.damage.ids();
+  }
+
+  async *verify(
+    signal?: AbortSignal,
+    onProgress?: (progress: VerifyProgress) => void,
+  ): AsyncGenerator<Verdict> {
+    const { database, writer, damage } = this.parts;
+    const revision = writer.revision;
+    let counted = noTotals;
+    let intact = true;
+    let idsLost = 0;
+    for await (const [key, value] of database.entries(chunkRange)) {
+      if (signal?.aborted === true) throw cancelled();
+      const id = chunkIdOfKey(key);
+      if (id === undefined) {
+        idsLost += 1;
+        continue;
+      }
+      const checked = checkChunk(id, key, value);
+      // Of a value that is wrong the current one decides: it may have been healed since the iteration began.
+      const ok = checked !== undefined || (await this.get(id)) !== undefined;
+      if (checked !== undefined) damage.forget(id);
+      else intact = false;
+      counted = addTotals(counted, {
+        chunks: 1,
+        bytes: value.length,
+        plainBytes: checked?.plain.length ?? 0,
+      });
+      onProgress?.({ chunks: counted.chunks, bytes: counted.bytes });
+      yield { id, ok };
+    }
+    if (idsLost > 0) throw lostIds(idsLost);
+    if (intact && revision === writer.revision) writer.correctTotals(counted);
+  }
+
+  private async read(id: ChunkId): Promise<CheckedChunk | undefined> {
+    const { database, queue, damage } = this.parts;
+    const key = chunkKey(id);
+    const value = queue.get(id)?.value.slice() ?? (await database.get(key));
+    if (value === undefined) return undefined;
+    const checked = checkChunk(id, key, value);
+    if (checked === undefined) damage.note(id);
+    else damage.forget(id);
+    return checked;
+  }
+}
+
+function cancelled(): ShoalError {
+  return new ShoalError('CANCELLED', 'Verifying the store was cancelled: run `shoal verify` again.');
+}
+
+/** Keys of the wrong length: no id can be told from them. */
+function lostIds(count: number): ShoalError {
+  return new ShoalError(
+    'STORE_DAMAGED',
+    `${count} chunks in the store have lost their ids: run \`shoal verify --repair\` to fetch what is lost.`,
+    { data: { count } },
+  );
+}

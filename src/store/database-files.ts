@@ -1,0 +1,24 @@
+/**
+ * Looks at the files of a database before LevelDB does, because LevelDB makes a new, empty database wherever CURRENT
+ * is missing, and would so forget all that the other files hold.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { storeUnopenable } from './level-failure.js';
+
+const manifestName = /^MANIFEST-\d+$/;
+/** A log or a table: LevelDB makes the first one after CURRENT, so a creation that was interrupted left none. */
+const dataName = /^\d+\.(?:log|ldb|sst)$/;
+
+/** @throws ShoalError STORE_UNOPENABLE if CURRENT, or what it names, is missing from a database that was in use */
+export async function checkFiles(directory: string): Promise<void> {
+  const names = new Set(await readdir(directory));
+  if (!names.has('CURRENT')) {
+    if ([...names].some((name) => dataName.test(name)))
+      throw storeUnopenable(directory, 'its file CURRENT is missing');
+    return;
+  }
+  const manifest = (await readFile(join(directory, 'CURRENT'), 'latin1')).trimEnd();
+  if (!manifestName.test(manifest)) throw storeUnopenable(directory, 'its file CURRENT is damaged');
+  if (!names.has(manifest)) throw storeUnopenable(directory, `its file ${manifest} is missing`);
+}

@@ -1,0 +1,65 @@
+/** Records over the database. Commits go through the write queue, so that they come after the chunks they speak of. */
+import { ShoalError } from '../error.js';
+import type { Database, Operation } from './database.js';
+import { recordKey, recordKeyText, recordRange } from './key.js';
+import { commitBytesMax, type RecordChange, type RecordKind, type RecordStore } from './record-store.js';
+import { sealValue, unsealValue } from './sealed-value.js';
+
+/** Writes `operations` after all that was put before; `durable` as in `RecordStore.commit`. */
+export type WriteInOrder = (operations: readonly Operation[], options: { durable: boolean }) => Promise<void>;
+
+export class DatabaseRecordStore implements RecordStore {
+  constructor(
+    private readonly database: Database,
+    private readonly write: WriteInOrder,
+  ) {}
+
+  async getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined> {
+    const databaseKey = recordKey(kind, key);
+    const sealed = await this.database.get(databaseKey);
+    if (sealed === undefined) return undefined;
+    const value = unsealValue(databaseKey, sealed);
+    if (value === undefined) throw damagedRecord(kind, key);
+    return value;
+  }
+
+  async *records(kind: RecordKind, onDamage?: (key: string) => void): AsyncGenerator<[string, Uint8Array]> {
+    for await (const [databaseKey, sealed] of this.database.entries(recordRange(kind))) {
+      const key = recordKeyText(kind, databaseKey);
+      const value = unsealValue(databaseKey, sealed);
+      if (value !== undefined) yield [key, value];
+      else if (onDamage !== undefined) onDamage(key);
+      else throw damagedRecord(kind, key);
+    }
+  }
+
+  async commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void> {
+    const operations = changes.map(operationOf);
+    const bytes = operations.reduce((sum, operation) => sum + sizeOf(operation), 0);
+    if (bytes > commitBytesMax) {
+      throw new ShoalError('LIMIT', `One commit may hold ${commitBytesMax} bytes, not ${bytes}: divide it.`, {
+        data: { bytes },
+      });
+    }
+    await this.write(operations, options);
+  }
+}
+
+function operationOf(change: RecordChange): Operation {
+  const key = recordKey(change.kind, change.key);
+  return 'delete' in change
+    ? { type: 'del', key }
+    : { type: 'put', key, value: sealValue(key, change.value) };
+}
+
+function sizeOf(operation: Operation): number {
+  return operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+}
+
+function damagedRecord(kind: RecordKind, key: string): ShoalError {
+  return new ShoalError(
+    'STORE_DAMAGED',
+    `A ${kind} record in the store is damaged: run \`shoal verify --repair\`, which makes it anew from the folder and the peers.`,
+    { data: { kind, key } },
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * The keys of the one database. The first byte names the table:
+ *   `c` and the 32 bytes of a chunk id | `r`, a record kind, `/`, and the record's key in UTF-8 | `m` and a name, for the store itself.
+ */
+import assert from 'node:assert/strict';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { type RecordKind, recordKeyBytesMax } from './record-store.js';
+
+/** Keys from `gte` up to, and without, `lt`. */
+export interface KeyRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+
+const chunkTable = 0x63; // 'c'
+const loneSurrogate = /\p{Surrogate}/u;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const formatKey = encoder.encode('mformat');
+export const totalsKey = encoder.encode('mtotals');
+export const chunkRange: KeyRange = { gte: encoder.encode('c'), lt: encoder.encode('d') };
+
+export function chunkKey(id: ChunkId): Uint8Array {
+  const key = new Uint8Array(1 + chunkIdBytes);
+  key[0] = chunkTable;
+  key.set(chunkIdToBytes(id), 1);
+  return key;
+}
+
+/** The id in a key out of `chunkRange`; undefined if the key has been damaged. */
+export function chunkIdOfKey(key: Uint8Array): ChunkId | undefined {
+  return key.length === 1 + chunkIdBytes ? chunkIdFromBytes(key.subarray(1)) : undefined;
+}
+
+/** @throws AssertionError if `key` is too long or has no UTF-8 form: the caller's fault */
+export function recordKey(kind: RecordKind, key: string): Uint8Array {
+  assert(!loneSurrogate.test(key), 'a record key must be well-formed Unicode, or two keys could become one');
+  const bytes = encoder.encode(`r${kind}/${key}`);
+  assert(
+    bytes.length <= recordKeyBytesMax,
+    `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes.length}`,
+  );
+  return bytes;
+}
+
+export function recordRange(kind: RecordKind): KeyRange {
+  return { gte: encoder.encode(`r${kind}/`), lt: encoder.encode(`r${kind}0`) }; // '0' follows '/' in ASCII
+}
+
+/** The record key in a database key out of `recordRange(kind)`. */
+export function recordKeyText(kind: RecordKind, key: Uint8Array): string {
+  return decoder.decode(key.subarray(`r${kind}/`.length));
+}

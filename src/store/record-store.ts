@@ -1,0 +1,48 @@
+/**
+ * What the store promises for records: small named values that other rooms encode and the store keeps, checksummed,
+ * beside the chunks.
+ */
+
+/** One namespace of record keys each. `share/` owns what is in them. */
+export type RecordKind =
+  | 'state'
+  | 'head'
+  | 'member'
+  | 'ticket'
+  | 'root'
+  | 'stat'
+  | 'journal'
+  | 'address'
+  | 'blocked';
+
+export type RecordChange =
+  | { readonly kind: RecordKind; readonly key: string; readonly value: Uint8Array }
+  | { readonly kind: RecordKind; readonly key: string; readonly delete: true };
+
+/** Longest record key, in bytes of UTF-8: a path of 4,096 and room to spare. */
+export const recordKeyBytesMax = 8 * 1024;
+/** Most bytes of keys and values that one `commit` takes. */
+export const commitBytesMax = 64 * 1024 * 1024;
+
+export interface RecordStore {
+  /** @throws ShoalError STORE_DAMAGED (data: kind, key) if what is stored fails its checksum */
+  getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined>;
+
+  /**
+   * All records of a kind in the byte order of their keys, as they were when the iteration began.
+   * @param onDamage - told the key of a record that fails its checksum, which is then left out
+   * @throws ShoalError STORE_DAMAGED at such a record if `onDamage` is not given
+   */
+  records(
+    kind: RecordKind,
+    onDamage?: (key: string) => void,
+  ): AsyncGenerator<[key: string, value: Uint8Array]>;
+
+  /**
+   * All of `changes` or none, after every chunk put before and every commit begun before. Values are copied before the
+   * first await.
+   * @param options - `durable`: survives a power cut, and so does every chunk put before; otherwise it survives `kill -9`
+   * @throws ShoalError IO (or STORE_DAMAGED) once any write has failed; LIMIT beyond `commitBytesMax`; CANCELLED after `close`
+   */
+  commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void>;
+}

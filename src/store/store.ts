@@ -1,0 +1,118 @@
+/**
+ * The store of one share on this device: chunks and records in one database, owned by one process.
+ *
+ * Writes keep their order: a commit is written after every chunk put before it, and a durable commit after those
+ * chunks are on the disk. So a root that was committed durably names no chunk that a power cut can take away.
+ */
+import type { ChunkId } from '../chunking/index.js';
+import type { ChunkStore } from './chunk-store.js';
+import { ChunkWriter } from './chunk-writer.js';
+import { DamageList } from './damage-list.js';
+import type { Database, Operation } from './database.js';
+import { DatabaseChunkStore } from './database-chunk-store.js';
+import { DatabaseRecordStore } from './database-record-store.js';
+import { checkFormat } from './format.js';
+import { LevelDatabase } from './level-database.js';
+import type { RecordChange, RecordKind, RecordStore } from './record-store.js';
+import { WriteQueue } from './write-queue.js';
+
+export interface StoreOptions {
+  /** Told of each chunk that is found damaged, once until it is healed. Must not throw. */
+  readonly onDamage?: (id: ChunkId) => void;
+}
+
+/** What an open store offers; tests may put one in memory in its place. */
+export interface OpenStore extends RecordStore {
+  readonly chunks: ChunkStore;
+  close(): Promise<void>;
+}
+
+export class Store implements OpenStore {
+  readonly chunks: ChunkStore;
+  private readonly recordStore: RecordStore;
+  private readonly queue: WriteQueue;
+  private closing: Promise<void> | undefined;
+  /** Whether something may have been written that is not on the disk. */
+  private unsynced = true;
+
+  private constructor(
+    private readonly database: Database,
+    writer: ChunkWriter,
+    damage: DamageList,
+  ) {
+    this.queue = new WriteQueue(async (chunks) => {
+      this.unsynced = true;
+      await writer.write(chunks);
+    });
+    const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
+    this.chunks = new DatabaseChunkStore({ database, queue: this.queue, writer, damage, sync });
+    this.recordStore = new DatabaseRecordStore(database, (operations, options) =>
+      this.writeInOrder(operations, options),
+    );
+  }
+
+  /**
+   * Opens the store whose files lie in `directory`, or makes it, readable by its owner only.
+   * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of a newer
+   * format; IO
+   */
+  static async open(directory: string, options: StoreOptions = {}): Promise<Store> {
+    const database = await LevelDatabase.open(directory);
+    try {
+      await checkFormat(directory, database);
+      return await Store.over(database, options);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  /** A store over a database that is open and of the right format. */
+  static async over(database: Database, options: StoreOptions = {}): Promise<Store> {
+    const damage = new DamageList(options.onDamage ?? (() => {}));
+    return new Store(database, await ChunkWriter.open(database, damage), damage);
+  }
+
+  getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined> {
+    return this.recordStore.getRecord(kind, key);
+  }
+
+  records(kind: RecordKind, onDamage?: (key: string) => void): AsyncGenerator<[string, Uint8Array]> {
+    return this.recordStore.records(kind, onDamage);
+  }
+
+  commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void> {
+    return this.recordStore.commit(changes, options);
+  }
+
+  /**
+   * Writes what is queued and gives the store free for other processes; a second call waits for the first.
+   * @throws ShoalError IO (or STORE_DAMAGED) if a write has failed: the store is closed all the same
+   */
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce();
+    return this.closing;
+  }
+
+  private async closeOnce(): Promise<void> {
+    try {
+      await this.queue.close();
+    } finally {
+      await this.database.close();
+    }
+  }
+
+  private writeInOrder(operations: readonly Operation[], { durable }: { durable: boolean }): Promise<void> {
+    return this.queue.step(async () => {
+      if (durable && this.unsynced) await this.syncNow();
+      if (operations.length === 0) return;
+      if (!durable) this.unsynced = true;
+      await this.database.write(operations, { sync: durable });
+    });
+  }
+
+  private async syncNow(): Promise<void> {
+    await this.database.sync();
+    this.unsynced = false;
+  }
+}

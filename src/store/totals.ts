@@ -1,0 +1,34 @@
+/**
+ * Totals of the chunks, written in the same batch as the chunks they count, so that they are right after any crash.
+ *
+ * Body of the sealed value: chunks, bytes, plain bytes (8 bytes each, little endian).
+ */
+import type { ChunkTotals } from './chunk-store.js';
+import { totalsKey } from './key.js';
+import { sealValue, unsealValue } from './sealed-value.js';
+
+const fieldBytes = 8;
+
+export const noTotals: ChunkTotals = { chunks: 0, bytes: 0, plainBytes: 0 };
+
+export function addTotals(a: ChunkTotals, b: ChunkTotals): ChunkTotals {
+  return { chunks: a.chunks + b.chunks, bytes: a.bytes + b.bytes, plainBytes: a.plainBytes + b.plainBytes };
+}
+
+export function sealTotals(totals: ChunkTotals): Uint8Array {
+  const fields = [totals.chunks, totals.bytes, totals.plainBytes];
+  const view = new DataView(new ArrayBuffer(fields.length * fieldBytes));
+  fields.forEach((field, index) => {
+    view.setBigUint64(index * fieldBytes, BigInt(field), true);
+  });
+  return sealValue(totalsKey, new Uint8Array(view.buffer));
+}
+
+/** undefined if `sealed` is damaged: then the chunks must be counted. */
+export function unsealTotals(sealed: Uint8Array): ChunkTotals | undefined {
+  const body = unsealValue(totalsKey, sealed);
+  if (body === undefined || body.length !== 3 * fieldBytes) return undefined;
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const field = (index: number): number => Number(view.getBigUint64(index * fieldBytes, true));
+  return { chunks: field(0), bytes: field(1), plainBytes: field(2) };
+}

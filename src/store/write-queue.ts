@@ -1,0 +1,167 @@
+/**
+ * The order of writes. One line of chunks and steps (commits, flushes), worked off front to back by one loop: so a step
+ * comes after all that was put before it. Chunks that stand next to each other go to the database as one batch.
+ *
+ * Invariants:
+ * - Bounded: `put` resolves only while the chunks in line take less than `queueBytesMax`.
+ * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
+ *   refused with the same error, and nothing of it is seen as stored.
+ */
+import type { ChunkId } from '../chunking/index.js';
+import { storeClosed } from './level-failure.js';
+
+/** A chunk on its way into the database. */
+export interface PendingChunk {
+  readonly id: ChunkId;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly plainLength: number;
+}
+
+/** Writes one batch of different chunks, all or none. */
+export type WriteChunks = (chunks: readonly PendingChunk[]) => Promise<void>;
+
+interface Step {
+  readonly run: () => Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Task =
+  | { readonly kind: 'chunk'; readonly chunk: PendingChunk }
+  | { readonly kind: 'step'; readonly step: Step };
+
+const mebibyte = 1024 * 1024;
+/** Most bytes of chunks in line before `put` waits. */
+export const queueBytesMax = 32 * mebibyte;
+/** Most bytes of chunks in one batch, unless a single chunk is larger. */
+export const batchBytesMax = 4 * mebibyte;
+/** What a chunk in line costs beside its value: bounds the count of tiny ones. */
+const chunkOverheadBytes = 256;
+
+export class WriteQueue {
+  private readonly line: Task[] = [];
+  private readonly pending = new Map<ChunkId, PendingChunk>();
+  private bytes = 0;
+  private working = false;
+  private closed = false;
+  private failure: { readonly error: unknown } | undefined;
+  private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+
+  constructor(private readonly writeChunks: WriteChunks) {}
+
+  /** The chunk in line under `id`. */
+  get(id: ChunkId): PendingChunk | undefined {
+    return this.pending.get(id);
+  }
+
+  /** Puts `chunk` in line at once, unless its id is there; resolves when there is room for more. */
+  async put(chunk: PendingChunk): Promise<void> {
+    this.assertOpen();
+    if (!this.pending.has(chunk.id)) {
+      this.pending.set(chunk.id, chunk);
+      this.bytes += cost(chunk);
+      this.append({ kind: 'chunk', chunk });
+    }
+    if (this.bytes >= queueBytesMax) await this.room();
+  }
+
+  /** Runs `run` after everything that is in line; if it rejects, the queue has failed. */
+  async step(run: () => Promise<void>): Promise<void> {
+    this.assertOpen();
+    await this.appendStep(run);
+  }
+
+  /** Works off the line, refuses all that comes later. @throws the failure, if there is one */
+  async close(): Promise<void> {
+    this.assertOpen();
+    this.closed = true;
+    await this.appendStep(async () => {});
+  }
+
+  private appendStep(run: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.append({ kind: 'step', step: { run, resolve, reject } });
+    });
+  }
+
+  private append(task: Task): void {
+    this.line.push(task);
+    if (this.working) return;
+    this.working = true;
+    void this.work();
+  }
+
+  /** Never rejects: a failure goes to those who wait for it. */
+  private async work(): Promise<void> {
+    for (let front = this.line[0]; front !== undefined; front = this.line[0]) {
+      try {
+        if (front.kind === 'step') await this.runStep(front.step);
+        else await this.writeFrontBatch();
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    this.working = false;
+  }
+
+  private async runStep(step: Step): Promise<void> {
+    await step.run(); // still in line: should it fail, it is rejected with all the others
+    this.line.shift();
+    step.resolve();
+  }
+
+  private async writeFrontBatch(): Promise<void> {
+    const batch = this.frontBatch();
+    await this.writeChunks(batch);
+    this.line.splice(0, batch.length);
+    for (const chunk of batch) {
+      this.pending.delete(chunk.id);
+      this.bytes -= cost(chunk);
+    }
+    if (this.bytes < queueBytesMax) this.release((waiter) => waiter.resolve());
+  }
+
+  private frontBatch(): PendingChunk[] {
+    const batch: PendingChunk[] = [];
+    let bytes = 0;
+    for (const task of this.line) {
+      if (task.kind === 'step') break;
+      bytes += cost(task.chunk);
+      if (batch.length > 0 && bytes > batchBytesMax) break;
+      batch.push(task.chunk);
+    }
+    return batch;
+  }
+
+  private fail(error: unknown): void {
+    this.failure = { error };
+    for (const task of this.line.splice(0)) {
+      if (task.kind === 'step') task.step.reject(error);
+    }
+    this.pending.clear();
+    this.bytes = 0;
+    this.release((waiter) => waiter.reject(error));
+  }
+
+  private room(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+    });
+  }
+
+  private release(wake: (waiter: { resolve: () => void; reject: (error: unknown) => void }) => void): void {
+    const waiters = this.waiting;
+    this.waiting = [];
+    waiters.forEach(wake);
+  }
+
+  private assertOpen(): void {
+    if (this.failure !== undefined) throw this.failure.error;
+    if (this.closed) throw storeClosed();
+  }
+}
+
+function cost(chunk: PendingChunk): number {
+  return chunk.value.length + chunkOverheadBytes;
+}
