@@ -3,7 +3,7 @@
  * dates, names or signature: TLS proves that the peer holds the key, and the key is the device id.
  */
 import 'reflect-metadata'; // @peculiar/x509 needs it before itself
-import { webcrypto, type X509Certificate } from 'node:crypto';
+import { type KeyObject, webcrypto, type X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { type DeviceId, deviceIdFromBytes, type KeyPair } from '../trust/index.js';
@@ -28,7 +28,12 @@ export async function secureContextOf(device: KeyPair): Promise<SecureContext> {
 
 /** @returns undefined for a certificate of anything but an Ed25519 key */
 export function deviceIdOf(certificate: X509Certificate): DeviceId | undefined {
-  const key = certificate.publicKey;
+  let key: KeyObject;
+  try {
+    key = certificate.publicKey;
+  } catch {
+    return undefined; // a key that node:crypto cannot read is no Ed25519 key
+  }
   if (key.asymmetricKeyType !== 'ed25519') return undefined;
   return deviceIdFromBytes(Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url'));
 }

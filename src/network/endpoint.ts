@@ -2,6 +2,7 @@
  * The network of one device in one share: one UDP port, the dials that go out and come in, and the sessions that
  * they become. It decides by datagram type where a datagram goes, and drops in silence, counted, whatever is not for it.
  */
+import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { type ErrorData, isShoalError, ShoalError } from '../error.js';
@@ -9,21 +10,14 @@ import { type DeviceId, deviceIdFromBytes, dialKey, type KeyPair, type ShareId }
 import { formatAddress, parseAddress, resolveAddress, type SocketAddress } from './address.js';
 import { Cancellation } from './cancellation.js';
 import { secureContextOf } from './certificate.js';
-import {
-  type Answer,
-  answerType,
-  type Dial,
-  decodeDial,
-  dialTranscript,
-  dialType,
-  encodeAnswer,
-} from './dial-datagram.js';
-import { DialGate } from './dial-gate.js';
+import { type Answer, answerType, dialTranscript, dialType } from './dial-datagram.js';
 import { Dialler } from './dialler.js';
-import { type Established, handshake, type Verdict } from './handshake.js';
+import { handshake } from './handshake.js';
+import { Responder } from './responder.js';
 import { sealedIndex, sealedType } from './sealed-datagram.js';
 import { PeerSession, type Session } from './session.js';
 import { UdpPort, type UdxStream } from './udp-port.js';
+import { type Authorise, judge, type Meeting, type Verdict } from './verdict.js';
 
 /** A dial that nobody answers is given up after this. */
 const dialMsMax = 5000;
@@ -44,7 +38,7 @@ export interface EndpointOptions {
   /** How many further ports are tried while the wanted one is taken; 0 by default. */
   readonly portTries?: number;
   /** What a device that has proved its key may do. Asked on both sides of every connection. */
-  readonly authorise: (device: DeviceId) => 'member' | 'guest' | 'refuse';
+  readonly authorise: Authorise;
   /** Takes a session that another device opened, and starts it before it waits for anything. */
   readonly onSession: (session: Session) => void;
   /** What happened to those who did not get a session; for the log. */
@@ -69,11 +63,9 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #self: DeviceId;
   readonly #secureContext: SecureContext;
-  readonly #key: Uint8Array;
   readonly #port: UdpPort;
   readonly #dialler: Dialler;
-  readonly #gate = new DialGate();
-  readonly #now: () => number;
+  readonly #responder: Responder;
   /** By local session index. */
   readonly #sessions = new Map<number, PeerSession>();
   /** Aborted, with the reason, when the endpoint closes. */
@@ -90,16 +82,21 @@ export class Endpoint {
     this.#options = options;
     this.#self = deviceIdFromBytes(options.device.publicKey);
     this.#secureContext = secureContext;
-    this.#key = dialKey(options.share);
     setMaxListeners(0, this.#closed.signal); // one listener a handshake; the gate and the dialler bound those
-    this.#now = options.now ?? (() => performance.now());
     this.#port = new UdpPort({
       host: options.host ?? '0.0.0.0',
       port: options.port,
       portTries: options.portTries ?? 0,
       onDatagram: (bytes, source) => this.#takeDatagram(bytes, source),
     });
-    this.#dialler = new Dialler(this.#port, this.#key);
+    const key = dialKey(options.share);
+    this.#dialler = new Dialler(this.#port, key);
+    this.#responder = new Responder({
+      port: this.#port,
+      key,
+      now: options.now ?? (() => performance.now()),
+      connect: (stream, answer, source) => this.#accept(stream, answer, source),
+    });
   }
 
   /** Where the port is bound. */
@@ -141,7 +138,7 @@ export class Endpoint {
         address,
         initiator: true,
         signal: dialling.signal,
-        judge: (device) => this.#judgeDialled(device, { address, expect: options.expect }),
+        judge: (device) => this.#judge(device, { address, expect: options.expect }),
       });
     } finally {
       dialling.dispose();
@@ -168,54 +165,46 @@ export class Endpoint {
   #takeDatagram(bytes: Uint8Array, source: SocketAddress): void {
     switch (bytes[0]) {
       case dialType:
-        this.#takeDial(bytes, source);
+        this.#count(this.#responder.take(bytes, source));
         break;
       case answerType:
-        if (!this.#dialler.take(bytes)) this.#counters.foreign++;
+        this.#count(this.#dialler.take(bytes) ? 'taken' : 'foreign');
         break;
       case sealedType:
-        this.#takeSealed(bytes);
+        this.#count(this.#takeSealed(bytes));
         break;
       default:
-        this.#counters.foreign++;
+        this.#count('foreign');
     }
   }
 
-  #takeSealed(bytes: Uint8Array): void {
+  #takeSealed(bytes: Uint8Array): 'taken' | 'foreign' | 'replayed' {
     const index = sealedIndex(bytes);
     const session = index === undefined ? undefined : this.#sessions.get(index);
-    const outcome = session?.takeDatagram(bytes) ?? 'foreign';
-    if (outcome !== 'plain') this.#counters[outcome]++;
+    return session?.takeDatagram(bytes) ?? 'foreign';
   }
 
-  #takeDial(bytes: Uint8Array, source: SocketAddress): void {
-    const dial = decodeDial(bytes, this.#key);
-    if (dial === undefined) {
-      this.#counters.foreign++;
+  #count(outcome: 'taken' | keyof EndpointCounters): void {
+    if (outcome !== 'taken') this.#counters[outcome]++;
+  }
+
+  async #accept(stream: UdxStream, answer: Answer, source: SocketAddress): Promise<void> {
+    const address = formatAddress(source);
+    let session: Session;
+    try {
+      session = await this.#connect(stream, answer, {
+        source,
+        address,
+        initiator: false,
+        signal: this.#closed.signal,
+        judge: (device) => this.#judge(device, { address, full: this.#sessions.size >= sessionsMax }),
+      });
+    } catch (error) {
+      if (!isShoalError(error)) throw error;
+      if (error.code !== 'CANCELLED') this.#options.onReport(error.message, error.data);
       return;
     }
-    const admission = this.#gate.admit(dial, source, this.#now());
-    if (admission.kind === 'open') this.#accept(dial, source);
-    else if (admission.kind === 'repeat') this.#port.send(admission.answer, source);
-    else this.#counters.turnedAway++;
-  }
-
-  #accept(dial: Dial, source: SocketAddress): void {
-    const answer: Answer = { ...dial, responderStreamId: this.#port.freeStreamId() };
-    const stream = this.#port.openStream(answer.responderStreamId, dial.diallerStreamId, source);
-    const encoded = encodeAnswer(answer, this.#key);
-    this.#gate.remember(dial, source, encoded);
-    this.#port.send(encoded, source);
-    const address = formatAddress(source);
-    this.#connect(stream, answer, {
-      source,
-      address,
-      initiator: false,
-      signal: this.#closed.signal,
-      judge: (device) => this.#judgeDialler(device, address),
-    })
-      .finally(() => this.#gate.settle())
-      .then(this.#options.onSession, (error: unknown) => this.#report(error));
+    this.#options.onSession(session);
   }
 
   async #connect(
@@ -229,74 +218,37 @@ export class Endpoint {
       readonly judge: (device: DeviceId) => Verdict;
     },
   ): Promise<PeerSession> {
+    const localIndex = this.#freeIndex();
     const established = await handshake({
       ...side,
       stream,
+      localIndex,
       secureContext: this.#secureContext,
       transcript: dialTranscript(this.#options.share, answer),
       timeoutMs: this.#options.handshakeTimeoutMs ?? handshakeMsMax,
     });
-    return this.#session(established, stream, side);
-  }
-
-  #session(
-    established: Established,
-    stream: UdxStream,
-    side: { readonly source: SocketAddress; readonly initiator: boolean },
-  ): PeerSession {
     const session = new PeerSession({
       established,
       address: formatAddress(side.source),
       initiator: side.initiator,
       sendBytes: (bytes) => this.#port.send(bytes, side.source),
       traffic: stream,
-      onEnd: () => this.#sessions.delete(established.localIndex),
+      onEnd: () => this.#sessions.delete(localIndex),
     });
-    this.#sessions.set(established.localIndex, session);
+    if (established.channel.closeReason === undefined) this.#sessions.set(localIndex, session);
     if (this.#closing !== undefined) session.close('this device closed the share');
     return session;
   }
 
-  #judgeDialled(device: DeviceId, dialled: { address: string; expect: DeviceId | undefined }): Verdict {
-    const { address, expect } = dialled;
-    if (expect !== undefined && device !== expect) {
-      return refusal('another device was expected here', address, device, `not ${expect} as expected`);
+  #judge(device: DeviceId, meeting: Pick<Meeting, 'address' | 'expect' | 'full'>): Verdict {
+    return judge(device, { ...meeting, self: this.#self, authorise: this.#options.authorise });
+  }
+
+  /** Random, so that nobody outside can guess it. */
+  #freeIndex(): number {
+    for (;;) {
+      const index = randomInt(2 ** 32);
+      if (!this.#sessions.has(index)) return index;
     }
-    return this.#judge(device, address);
   }
-
-  #judgeDialler(device: DeviceId, address: string): Verdict {
-    if (this.#sessions.size >= sessionsMax) {
-      return refusal('too many devices are connected, try again later', address, device, 'one too many');
-    }
-    return this.#judge(device, address);
-  }
-
-  #judge(device: DeviceId, address: string): Verdict {
-    if (device === this.#self) {
-      return refusal('you reached yourself', address, device, 'this device itself');
-    }
-    const standing = this.#options.authorise(device);
-    if (standing !== 'refuse') return { standing };
-    return refusal(
-      'your device is not a member of this share',
-      address,
-      device,
-      'not a member of this share',
-    );
-  }
-
-  #report(error: unknown): void {
-    if (!isShoalError(error)) throw error;
-    if (error.code !== 'CANCELLED') this.#options.onReport(error.message, error.data);
-  }
-}
-
-function refusal(text: string, address: string, device: DeviceId, what: string): Verdict {
-  const sentence = `${address} was turned away: it is device ${device}, ${what}.`;
-  return {
-    standing: 'refused',
-    text,
-    error: new ShoalError('REFUSED', sentence, { data: { address, device } }),
-  };
 }

@@ -73,8 +73,8 @@ export class FrameChannel {
   }
 
   /**
-   * Frames go to `handler` in order, beginning with those that are waiting; with undefined they wait. A ShoalError
-   * thrown by the handler ends the channel.
+   * Frames go to `handler` in order, beginning with those that are waiting, also those from before the channel ended;
+   * with undefined they wait. A ShoalError thrown by the handler ends the channel.
    */
   receive(handler: FrameHandler | undefined): void {
     this.#handler = handler;
@@ -82,8 +82,12 @@ export class FrameChannel {
     const untaken = this.#untaken;
     this.#untaken = [];
     this.#untakenBytes = 0;
+    const closeReason = this.#closeReason;
     this.#guarded(() => {
-      for (const frame of untaken) this.#deliver(frame);
+      for (const frame of untaken) {
+        handler(frame);
+        if (this.#closeReason !== closeReason) return;
+      }
     });
   }
 
@@ -127,6 +131,7 @@ export class FrameChannel {
   }
 
   #receive(bytes: Uint8Array): void {
+    if (this.#closeReason !== undefined) return;
     this.#guarded(() => {
       for (const frame of this.#decoder.decode(bytes)) {
         this.#deliver(frame);
@@ -137,7 +142,6 @@ export class FrameChannel {
 
   /** What a peer sent can be wrong in many ways, and all of them end here. */
   #guarded(step: () => void): void {
-    if (this.#closeReason !== undefined) return;
     try {
       step();
     } catch (error) {
@@ -147,7 +151,6 @@ export class FrameChannel {
   }
 
   #deliver(frame: Uint8Array): void {
-    if (this.#closeReason !== undefined) return;
     if (this.#handler !== undefined) {
       this.#handler(frame);
       return;
@@ -170,7 +173,6 @@ export class FrameChannel {
   #close(reason: string): boolean {
     if (this.#closeReason !== undefined) return false;
     this.#closeReason = reason;
-    this.#untaken = [];
     for (const waiter of this.#waiters) waiter.reject(endedError(reason));
     this.#waiters = [];
     this.#onClose?.(reason);

@@ -5,7 +5,6 @@
  * Nothing of a session exists before both verdicts are in; a peer that is slow, silent, wrong or turned away costs
  * one stream for at most `timeoutMs`.
  */
-import { randomInt } from 'node:crypto';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
 import { isShoalError, ShoalError } from '../error.js';
 import type { DeviceId } from '../trust/index.js';
@@ -15,14 +14,9 @@ import { FrameChannel } from './frame-channel.js';
 import { sealKeyBytes } from './sealed-datagram.js';
 import { StreamAdapter } from './stream-adapter.js';
 import type { UdxStream } from './udp-port.js';
+import type { Standing, Verdict } from './verdict.js';
 
 const applicationProtocol = 'shoal/1';
-
-export type Standing = 'member' | 'guest';
-export type Verdict =
-  | { readonly standing: Standing }
-  /** `text` goes to the other side, `error` to ours. */
-  | { readonly standing: 'refused'; readonly text: string; readonly error: ShoalError };
 
 export interface HandshakeOptions {
   readonly stream: UdxStream;
@@ -34,6 +28,8 @@ export interface HandshakeOptions {
   readonly transcript: Uint8Array;
   /** What our side says to a device that has proved its key. */
   readonly judge: (device: DeviceId) => Verdict;
+  /** Which index the other side puts on its datagrams to us. */
+  readonly localIndex: number;
   readonly timeoutMs: number;
   /** Aborting ends the handshake with the signal's reason. */
   readonly signal: AbortSignal;
@@ -43,8 +39,7 @@ export interface Established {
   readonly channel: FrameChannel;
   readonly device: DeviceId;
   readonly standing: Standing;
-  /** Sealed datagrams to us bear this index, and those to the other side the other one. */
-  readonly localIndex: number;
+  /** Which index we put on datagrams to the other side. */
   readonly remoteIndex: number;
   /** 32 bytes each. */
   readonly sendKey: Uint8Array;
@@ -64,7 +59,6 @@ class Handshake {
   readonly #channel: FrameChannel;
   readonly #resolve: (established: Established) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #localIndex = randomInt(2 ** 32);
   #timer: NodeJS.Timeout | undefined;
   #peer: { readonly device: DeviceId; readonly standing: Standing } | undefined;
 
@@ -112,7 +106,7 @@ class Handshake {
       return;
     }
     this.#peer = { device, standing: verdict.standing };
-    this.#say({ kind: 'accepted', datagramIndex: this.#localIndex });
+    this.#say({ kind: 'accepted', datagramIndex: this.#options.localIndex });
   }
 
   /** A resumed TLS session would skip the certificates: Shoal never offers one, and takes none. */
@@ -142,7 +136,6 @@ class Handshake {
     this.#resolve({
       channel: this.#channel,
       ...peer,
-      localIndex: this.#localIndex,
       remoteIndex: control.datagramIndex,
       ...this.#datagramKeys(),
     });

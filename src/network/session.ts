@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { frameBytesMax } from '../transfer/index.js';
 import type { DeviceId } from '../trust/index.js';
-import type { Established, Standing } from './handshake.js';
-import { DatagramOpener, DatagramSealer, type Opened } from './sealed-datagram.js';
+import type { Established } from './handshake.js';
+import { DatagramOpener, DatagramSealer } from './sealed-datagram.js';
+import type { Standing } from './verdict.js';
 
 /** A guest that is not made a member by then is shown out. */
 const guestMsMax = 60_000;
@@ -99,8 +100,9 @@ export class PeerSession implements Session {
     assert(this.#handlers === undefined, 'a session is started once');
     this.#handlers = handlers;
     const { channel } = this.#options.established;
-    if (channel.closeReason === undefined) channel.receive(handlers.onFrame);
-    else this.#tellClosed(handlers, channel.closeReason);
+    const { closeReason } = channel;
+    channel.receive(handlers.onFrame);
+    if (closeReason !== undefined) this.#tellClosed(handlers, closeReason);
   }
 
   promote(): void {
@@ -126,13 +128,12 @@ export class PeerSession implements Session {
   }
 
   /** One datagram that bears this session's index; borrowed. For the endpoint. */
-  takeDatagram(bytes: Uint8Array): Opened['kind'] {
+  takeDatagram(bytes: Uint8Array): 'taken' | 'foreign' | 'replayed' {
     const opened = this.#opener.open(bytes);
-    if (opened.kind === 'plain') {
-      this.#datagramBytesIn += bytes.length;
-      this.#handlers?.onDatagram(opened.plain);
-    }
-    return opened.kind;
+    if (opened.kind !== 'plain') return opened.kind;
+    this.#datagramBytesIn += bytes.length;
+    this.#handlers?.onDatagram(opened.plain);
+    return 'taken';
   }
 
   #ended(reason: string): void {
