@@ -2,8 +2,8 @@
  * Encoded chunks: the form in which a chunk is kept and travels. Either its plain bytes (`raw`), or one zstd frame.
  *
  * The frame is of one strict shape: a single segment that declares its content size, with no dictionary and no
- * checksum (the chunk id is one). A single segment has no window of its own, so no frame can ask for more memory than
- * the chunk it declares, and what it declares is checked before anything is allocated.
+ * checksum (the chunk id is one). A single segment has no window of its own and is decoded right into the result,
+ * whose length is bounded before it is allocated; so no frame can ask for more memory than one chunk.
  * Decoding trusts nothing; whether the bytes are those of a chunk id is for the caller to check.
  */
 import assert from 'node:assert';
@@ -94,16 +94,13 @@ function decompress(encoded: EncodedChunk): Uint8Array {
   if (bytes.length >= plainLength) throw malformed(encoded, 'compressed bytes must be fewer than plain ones');
   if (!isStrictFrameHeader(bytes)) throw malformed(encoded, 'it must be a zstd frame of one segment');
   try {
-    if (zstd.getFrameContentSize(bytes) !== plainLength) {
-      throw malformed(encoded, 'the frame must declare the same length');
-    }
     if (zstd.findFrameCompressedSize(bytes) !== bytes.length) {
       throw malformed(encoded, 'nothing may follow the frame');
     }
     const plain = new Uint8Array(plainLength);
-    // Writes into `plain` and never past it, whatever the frame says.
+    // Writes into `plain` and never past it: a frame that declares or holds more is an error, one with less is short.
     if (decompressor.decompress(plain, bytes) !== plainLength) {
-      throw malformed(encoded, 'the frame must hold what it declares');
+      throw malformed(encoded, 'the frame must hold as many bytes as declared');
     }
     return plain;
   } catch (error) {

@@ -15,6 +15,11 @@ export interface HashBackend {
   deriveKey(context: string, material: Uint8Array): Uint8Array;
 }
 
+/** The same memory without the Buffer prototype, whose `slice` aliases where that of Uint8Array copies. */
+export function withoutBufferPrototype(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** Bytes 0, 1, … 250, 0, 1, …: the input of the published vectors. */
 function vectorInput(lengthBytes: number): Uint8Array {
   return Uint8Array.from({ length: lengthBytes }, (_, index) => index % 251);

@@ -1,17 +1,16 @@
 /**
  * BLAKE3 by `blake3-wasm`: portable, always installed, 0.8 GB/s at 64 KiB.
  *
- * Its hashers live in WebAssembly memory, which never shrinks: each is disposed of here, and long input goes in
- * in pieces. The package's own one-call `deriveKey` disposes of nothing (1.9 KB lost a call), so it is not used.
+ * Its hashers live in WebAssembly memory, which never shrinks: long input goes in in pieces, and every hasher is
+ * disposed of by its digest. The package's one-call `deriveKey` forgets that (1.9 KB lost a call) and is not used.
  */
 import { createRequire } from 'node:module';
-import { chunkIdBytes } from './chunk-id.js';
-import type { HashBackend } from './hash-backend.js';
+import { type HashBackend, withoutBufferPrototype } from './hash-backend.js';
 
 interface WasmHasher {
   update(bytes: Uint8Array): unknown;
+  /** Also disposes of the hasher. */
   digest(): Uint8Array;
-  dispose(): void;
 }
 
 /** The part of the package that is used. */
@@ -24,15 +23,11 @@ interface Blake3Wasm {
 /** The most bytes copied into WebAssembly memory at once, and so what long input makes that memory grow by. */
 const pieceBytesMax = 1024 * 1024;
 
-function digestAndDispose(hasher: WasmHasher, bytes: Uint8Array): Uint8Array {
-  try {
-    for (let offset = 0; offset < bytes.length; offset += pieceBytesMax) {
-      hasher.update(bytes.subarray(offset, offset + pieceBytesMax));
-    }
-    return Uint8Array.from(hasher.digest()).subarray(0, chunkIdBytes);
-  } finally {
-    hasher.dispose();
+function digestInPieces(hasher: WasmHasher, bytes: Uint8Array): Uint8Array {
+  for (let offset = 0; offset < bytes.length; offset += pieceBytesMax) {
+    hasher.update(bytes.subarray(offset, offset + pieceBytesMax));
   }
+  return withoutBufferPrototype(hasher.digest());
 }
 
 /** @throws Error if the package cannot be loaded */
@@ -42,10 +37,9 @@ export function loadWasmHash(): HashBackend {
   return {
     name: 'wasm',
     hash(bytes) {
-      if (bytes.length > pieceBytesMax) return digestAndDispose(blake3.createHash(), bytes);
-      const digest = blake3.hash(bytes);
-      return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
+      if (bytes.length > pieceBytesMax) return digestInPieces(blake3.createHash(), bytes);
+      return withoutBufferPrototype(blake3.hash(bytes));
     },
-    deriveKey: (context, material) => digestAndDispose(blake3.createDeriveKey(context), material),
+    deriveKey: (context, material) => digestInPieces(blake3.createDeriveKey(context), material),
   };
 }

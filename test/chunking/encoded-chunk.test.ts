@@ -89,6 +89,15 @@ describe('encoding', () => {
     }
   });
 
+  test('where the sample finds nothing to save, no more is looked for', () => {
+    const half = seededBytes(8, 32 * 1024);
+    // It would compress to a half, but no piece of the sample repeats another.
+    expect(expectSurvives(Buffer.concat([half, half])).codec).toBe('raw');
+    expect(expectSurvives(Buffer.concat([half.subarray(0, 8000), half.subarray(0, 8000)])).codec).toBe(
+      'zstd',
+    );
+  });
+
   test('the same bytes are encoded in the same way, whatever was encoded before', () => {
     const first = encodeChunk(text);
     encodeChunk(seededBytes(5, chunkBytesMax));
@@ -135,6 +144,17 @@ describe('hostile input', () => {
       expectMalformed({ codec: 'zstd', plainLength, bytes: good.bytes });
     },
   );
+
+  test('a chunk that is what it declares, and too long', () => {
+    const tooLong = new Uint8Array(chunkBytesMax + 1);
+    expectMalformed({ codec: 'raw', plainLength: tooLong.length, bytes: tooLong });
+    expectMalformed(
+      asZstd(
+        foreignFrame(tooLong, () => undefined),
+        tooLong.length,
+      ),
+    );
+  });
 
   test('raw bytes that are not as many as declared', () => {
     for (const length of [0, 2, 4]) {

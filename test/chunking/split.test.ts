@@ -85,6 +85,21 @@ describe('content', () => {
     },
   );
 
+  test('a cut waits for the last byte it may depend on', async () => {
+    const plain = { multiplier: 1, addend: 0 };
+    const bytes = new Uint8Array(chunkBytesMin + chunkBytesMax + 10).fill(0xff);
+    const best = chunkBytesMin + chunkBytesMax;
+    bytes.fill(0, chunkBytesMin - 4, chunkBytesMin);
+    bytes.fill(0, best - 4, best);
+    // One byte short of the best cut of the second chunk, at the moment that chunk is asked for.
+    const pieces = [best - 1, 11];
+    const chunks = await splitAll(
+      reader(bytes, () => pieces.shift() ?? 1),
+      plain,
+    );
+    expect(lengthsOf(chunks)).toEqual([chunkBytesMin, chunkBytesMax, 10]);
+  });
+
   test('lengths keep their bounds and their mean', async () => {
     const lengths = lengthsOf(await splitAll(reader(seededBytes(21, 16 * 1024 * 1024)))).slice(0, -1);
     expect(Math.min(...lengths)).toBeGreaterThanOrEqual(chunkBytesMin);
@@ -186,6 +201,7 @@ describe('windows', () => {
     }
     for (const [index, bytes] of inputs.entries()) {
       expect(Buffer.concat(pieces[index] ?? []).equals(bytes)).toBe(true);
+      expect(lengthsOf(pieces[index] ?? [])).toEqual(referenceLengths(bytes, parameters));
     }
   });
 
