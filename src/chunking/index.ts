@@ -6,6 +6,5 @@ export { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes, parseChun
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes } from './hash.js';
-export type { HashBackendName } from './hash-backend.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
 export { type ReadInto, splitStream } from './split.js';
