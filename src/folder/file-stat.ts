@@ -1,0 +1,69 @@
+/**
+ * What the file system says about a path, always by `lstat`: a symlink is itself and is never followed.
+ */
+import { type BigIntStats, lstatSync } from 'node:fs';
+
+/** Everything that changes when a file's content does, and the executable bit. Local to one device. */
+export interface FileStat {
+  /** Bytes. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: bigint;
+  /** Whether the owner may execute it. */
+  readonly executable: boolean;
+}
+
+/** What stands at a path. `other` is a FIFO, a socket or a device: reported, never opened or replaced. */
+export type Standing =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'file'; readonly stat: FileStat; readonly permissions: number; readonly links: bigint }
+  | { readonly kind: 'symlink'; readonly stat: FileStat }
+  | { readonly kind: 'directory' }
+  | { readonly kind: 'other'; readonly what: string };
+
+const ownerExecutes = 0o100n;
+const permissionBits = 0o777n;
+
+export function fileStatOf(stats: BigIntStats): FileStat {
+  return {
+    size: Number(stats.size),
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+    inode: stats.ino,
+    executable: stats.isFile() && (stats.mode & ownerExecutes) !== 0n,
+  };
+}
+
+/** Whether the file is, by all signs, untouched between two looks at it. */
+export function statEquals(a: FileStat, b: FileStat): boolean {
+  return (
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs &&
+    a.inode === b.inode &&
+    a.executable === b.executable
+  );
+}
+
+export function standingOf(stats: BigIntStats): Exclude<Standing, { kind: 'absent' }> {
+  if (stats.isFile()) {
+    const permissions = Number(stats.mode & permissionBits);
+    return { kind: 'file', stat: fileStatOf(stats), permissions, links: stats.nlink };
+  }
+  if (stats.isDirectory()) return { kind: 'directory' };
+  if (stats.isSymbolicLink()) return { kind: 'symlink', stat: fileStatOf(stats) };
+  return { kind: 'other', what: kindOfOther(stats) };
+}
+
+/** @throws the system error, other than that nothing is there */
+export function standingAt(path: string): Standing {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? { kind: 'absent' } : standingOf(stats);
+}
+
+function kindOfOther(stats: BigIntStats): string {
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}

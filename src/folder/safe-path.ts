@@ -1,0 +1,212 @@
+/**
+ * The only door to paths inside the share. A symlink on the way, put there by a user, a peer or a race, must never
+ * lead a read or a write to a place outside.
+ *
+ * On Linux each component is opened with O_NOFOLLOW, and the caller works through `/proc/self/fd/N/name`: the
+ * descriptor stays with the directory that was checked, whatever is put in its place meanwhile. Elsewhere every
+ * component is looked at by `lstat` before and after.
+ *
+ * All of it is synchronous on purpose. Entering a directory five levels deep takes 9 us (a hop to the thread pool
+ * takes about as long), no descriptor outlives the call, at most two are open, and nothing of this process can
+ * come between a check and the act that relies on it.
+ */
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { ShoalError, systemCode } from '../error.js';
+import { escapeForDisplay } from './display.js';
+
+/** Where `name` is to be found, valid until `use` returns. `name` must be one component. */
+export type At = (name: string) => string;
+
+export type Entered<T> =
+  | { readonly outcome: 'inside'; readonly value: T }
+  /** One of the directories on the way does not exist. */
+  | { readonly outcome: 'missing' }
+  /** Something other than a directory is on the way: a symlink, a file, or a name this file system folds. */
+  | { readonly outcome: 'obstructed'; readonly reason: string };
+
+export interface EnterOptions {
+  /** Make the directories that are missing. */
+  readonly create: boolean;
+}
+
+export interface SafePathOptions {
+  /** Whether `/proc/self/fd` can be used. */
+  readonly descriptors: boolean;
+  /** Names in a directory as they are stored; given where the file system takes different names for the same. */
+  readonly listNames?: ((directory: string) => readonly string[]) | undefined;
+}
+
+/** O_PATH of Linux, which Node does not name: a descriptor to go on from, without permission to read. */
+const openPathOnly = 0o10000000;
+const openDirectoryFlags = openPathOnly | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const newDirectoryMode = 0o777;
+
+export class SafePaths {
+  readonly #root: string;
+  readonly #identity: string;
+  readonly #options: SafePathOptions;
+
+  /** @param root - absolute, without symlinks (`realpath`) */
+  constructor(root: string, options: SafePathOptions) {
+    this.#root = root;
+    this.#identity = identityOf(lstatSync(root, { bigint: true }));
+    this.#options = options;
+  }
+
+  /**
+   * Runs `use` inside the directory named by `components` below the root; none means the root itself.
+   * @param use - synchronous; gets a way to name what is in the directory, and its device number
+   * @throws what `use` throws; system errors other than those of `Entered`; ShoalError NOT_A_SHARE if the root is
+   * gone or is another directory now
+   */
+  enter<T>(
+    components: readonly string[],
+    options: EnterOptions,
+    use: (at: At, device: bigint) => T,
+  ): Entered<T> {
+    try {
+      return this.#options.descriptors
+        ? this.#enterByDescriptor(components, options, use)
+        : this.#enterByName(components, options, use);
+    } catch (error) {
+      if (error instanceof OnTheWay) return error.result;
+      throw error;
+    }
+  }
+
+  #enterByDescriptor<T>(
+    components: readonly string[],
+    options: EnterOptions,
+    use: (at: At, device: bigint) => T,
+  ): Entered<T> {
+    let descriptor = this.#openRoot();
+    try {
+      for (const [depth, component] of components.entries()) {
+        const at = inDescriptor(descriptor);
+        this.#rejectFoldedName(at('.'), components.slice(0, depth + 1));
+        const next = openComponent(at(component), components.slice(0, depth + 1), options);
+        closeSync(descriptor);
+        descriptor = next;
+      }
+      const value = use(inDescriptor(descriptor), fstatSync(descriptor, { bigint: true }).dev);
+      return { outcome: 'inside', value };
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #openRoot(): number {
+    const root = this.#checkedRoot();
+    const descriptor = openSync(root, openDirectoryFlags);
+    if (identityOf(fstatSync(descriptor, { bigint: true })) === this.#identity) return descriptor;
+    closeSync(descriptor);
+    throw rootIsGone(root);
+  }
+
+  #enterByName<T>(
+    components: readonly string[],
+    options: EnterOptions,
+    use: (at: At, device: bigint) => T,
+  ): Entered<T> {
+    const before = this.#lookAtEach(components, options);
+    const directory = join(this.#root, ...components);
+    const value = use((name) => join(directory, name), before.device);
+    const after = this.#lookAtEach(components, { create: false });
+    if (after.identities === before.identities) return { outcome: 'inside', value };
+    return { outcome: 'obstructed', reason: `${shown(components)} was exchanged while it was in use` };
+  }
+
+  #lookAtEach(components: readonly string[], options: EnterOptions): { identities: string; device: bigint } {
+    let path = this.#checkedRoot();
+    let stats = lstatSync(path, { bigint: true });
+    let identities = identityOf(stats);
+    for (const [depth, component] of components.entries()) {
+      this.#rejectFoldedName(path, components.slice(0, depth + 1));
+      path = join(path, component);
+      let next = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (next === undefined && options.create) {
+        makeDirectory(path);
+        next = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      }
+      if (next === undefined) throw new OnTheWay({ outcome: 'missing' });
+      if (!next.isDirectory()) throw new OnTheWay(obstructed(next, components.slice(0, depth + 1)));
+      stats = next;
+      identities += ` ${identityOf(stats)}`;
+    }
+    return { identities, device: stats.dev };
+  }
+
+  #checkedRoot(): string {
+    const stats = lstatSync(this.#root, { bigint: true, throwIfNoEntry: false });
+    if (stats !== undefined && identityOf(stats) === this.#identity) return this.#root;
+    throw rootIsGone(this.#root);
+  }
+
+  /** On a file system that folds names, `Docs` must not lead into a `docs` that is another entry. */
+  #rejectFoldedName(directory: string, components: readonly string[]): void {
+    const name = components.at(-1) ?? '';
+    const { listNames } = this.#options;
+    if (listNames === undefined) return;
+    if (lstatSync(join(directory, name), { throwIfNoEntry: false }) === undefined) return;
+    if (listNames(directory).includes(name)) return;
+    const reason = `the file system takes ${shown(components)} and another name for the same`;
+    throw new OnTheWay({ outcome: 'obstructed', reason });
+  }
+}
+
+/** Carries an outcome out of the loops above; never leaves this file. */
+class OnTheWay extends Error {
+  readonly result: Entered<never>;
+  constructor(result: Entered<never>) {
+    super('cannot enter');
+    this.result = result;
+  }
+}
+
+/** Which directory it is, whatever it is called. */
+export function identityOf(stats: BigIntStats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
+function inDescriptor(descriptor: number): At {
+  return (name) => `/proc/self/fd/${descriptor}/${name}`;
+}
+
+function openComponent(path: string, components: readonly string[], options: EnterOptions): number {
+  try {
+    return openSync(path, openDirectoryFlags);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' && options.create) {
+      makeDirectory(path);
+      return openComponent(path, components, { create: false });
+    }
+    if (code === 'ENOENT') throw new OnTheWay({ outcome: 'missing' });
+    if (code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+    throw new OnTheWay(obstructed(lstatSync(path, { bigint: true, throwIfNoEntry: false }), components));
+  }
+}
+
+function obstructed(stats: BigIntStats | undefined, components: readonly string[]): Entered<never> {
+  const what = stats?.isSymbolicLink() ? 'a symlink' : 'no directory';
+  return { outcome: 'obstructed', reason: `${shown(components)} is ${what}` };
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, newDirectoryMode);
+  } catch (error) {
+    // Whatever stands there is judged when it is opened.
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+function shown(components: readonly string[]): string {
+  return escapeForDisplay(components.join('/'));
+}
+
+export function rootIsGone(root: string): ShoalError {
+  const message = `The folder ${escapeForDisplay(root)} is gone or is another one now. Mount it or move it back; nothing was deleted.`;
+  return new ShoalError('NOT_A_SHARE', message, { data: { path: root } });
+}
