@@ -1,0 +1,25 @@
+/**
+ * Runs `work` over `items` with at most `limit` at once, in order of arrival. The first failure stops taking
+ * new items, waits for the running ones, and is thrown.
+ */
+export async function forEachConcurrent<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  let failure: { error: unknown } | undefined;
+  for await (const item of items) {
+    if (failure !== undefined) break;
+    const task = work(item).catch((error: unknown) => {
+      failure ??= { error };
+    });
+    const tracked = task.then(() => {
+      running.delete(tracked);
+    });
+    running.add(tracked);
+    if (running.size >= limit) await Promise.race(running);
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+}

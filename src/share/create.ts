@@ -1,0 +1,126 @@
+/**
+ * Making a share in a folder: `createShare` begins one, `createReplica` prepares a folder to join one. The settings
+ * are written last: until then the folder is no share, and what was begun is thrown away by the next attempt.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { ShoalError, systemCode } from '../error.js';
+import { Store } from '../store/index.js';
+import {
+  deviceIdFromBytes,
+  deviceNameLengthMax,
+  encodeTicket,
+  generateKeyPair,
+  type ShareId,
+  shareIdFromBytes,
+  signMemberRecord,
+  type Ticket,
+} from '../trust/index.js';
+import { defaultPort, writeConfig } from './config.js';
+import { findShare, isShare, type Layout, layoutOf } from './layout.js';
+import { type Secrets, writeSecrets } from './secrets.js';
+
+export interface CreateOptions {
+  readonly directory: string;
+  readonly name?: string | undefined;
+  readonly now: () => number;
+}
+
+/** The record under which a ticket waits until the inviter has answered. */
+export const pendingTicketKey = 'pending';
+
+/** Begins a share: its key, a device key, and the member record of this device. The folder's content is not looked at yet. */
+export async function createShare(options: CreateOptions): Promise<Layout> {
+  const share = generateKeyPair();
+  const device = generateKeyPair();
+  const shareId = shareIdFromBytes(share.publicKey);
+  return create(options, shareId, { device, share }, async (store, name) => {
+    const id = deviceIdFromBytes(device.publicKey);
+    const record = signMemberRecord(share.privateKey, {
+      share: shareId,
+      device: id,
+      role: 'rw',
+      serial: 1,
+      name,
+      time: options.now(),
+    });
+    await store.commit([{ kind: 'member', key: id, value: record.bytes }], { durable: true });
+  });
+}
+
+/** Prepares `directory` to become a replica: `claimMembership` then brings the ticket to the inviter. */
+export async function createReplica(options: CreateOptions, ticket: Ticket): Promise<Layout> {
+  return create(options, ticket.share, { device: generateKeyPair() }, async (store) => {
+    const value = Buffer.from(encodeTicket(ticket), 'utf8');
+    await store.commit([{ kind: 'state', key: pendingTicketKey, value }], { durable: true });
+  });
+}
+
+async function create(
+  options: CreateOptions,
+  share: ShareId,
+  secrets: Secrets,
+  fill: (store: Store, name: string) => Promise<void>,
+): Promise<Layout> {
+  const root = resolve(options.directory);
+  const name = checkName(options.name ?? hostname());
+  await mkdir(root, { recursive: true }).catch((cause: unknown) => {
+    throw new ShoalError(
+      'IO',
+      `${root} cannot be made (${systemCode(cause) ?? 'unknown error'}): name a folder you may write to.`,
+      { cause },
+    );
+  });
+  await refuseNesting(root);
+  const layout = layoutOf(root);
+  await rm(layout.state, { recursive: true, force: true });
+  await mkdir(layout.state, { mode: 0o700 });
+  await mkdir(layout.temporary, { mode: 0o700 });
+  await writeSecrets(layout, secrets);
+  const store = await Store.open(layout.store);
+  try {
+    await fill(store, name);
+  } finally {
+    await store.close();
+  }
+  await writeConfig(layout, { share, name, port: defaultPort, peers: [] });
+  return layout;
+}
+
+/** @throws ShoalError USAGE if `root` is, or lies in, a share, or holds a `.shoal` that Shoal did not begin */
+async function refuseNesting(root: string): Promise<void> {
+  const layout = layoutOf(root);
+  if (await isShare(root)) throw new ShoalError('USAGE', `${root} is a share already: see \`shoal status\`.`);
+  const outer = await findShare(root).catch((error: unknown) => {
+    if (error instanceof ShoalError && error.code === 'NOT_A_SHARE') return undefined;
+    throw error;
+  });
+  if (outer !== undefined)
+    throw new ShoalError(
+      'USAGE',
+      `${root} lies in the share ${outer.root}: a share cannot hold another one.`,
+    );
+  const ours = new Set(['secrets.json', 'secrets.json.new', 'config.json.new', 'store', 'tmp']);
+  const names = await readdir(layout.state).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new ShoalError('IO', `${layout.state} cannot be read: check its permissions.`, { cause: error });
+  });
+  const foreign = names.find((entry) => !ours.has(entry));
+  if (foreign !== undefined) {
+    throw new ShoalError(
+      'USAGE',
+      `${layout.state} holds "${foreign}", which is not Shoal's: move it away and try again.`,
+    );
+  }
+}
+
+function checkName(name: string): string {
+  if (name === '' || name.length > deviceNameLengthMax) {
+    throw new ShoalError(
+      'USAGE',
+      `A device's name must have 1 to ${deviceNameLengthMax} characters: give one with --name.`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,407 @@
+/**
+ * Daemon: a share at work. It joins the loops: folder changes become writes, heads of others become pulls, and
+ * every change of the own tree becomes a signed head that the mesh announces. `watch` keeps it running, `sync` runs it
+ * until the members agree.
+ */
+import { isShoalError, ShoalError } from '../error.js';
+import { escapeForDisplay } from '../folder/index.js';
+import type { RelPath } from '../manifest/index.js';
+import type { DeviceId, SignedHead } from '../trust/index.js';
+import type { ApplyResult } from './apply.js';
+import { claimMembership, pendingTicket } from './claim.js';
+import { portTries, writeConfig } from './config.js';
+import type { ShareListener } from './event.js';
+import { Mesh } from './mesh.js';
+import type { OpenShare } from './open-share.js';
+import { PullLoop, type PullTarget } from './pull-loop.js';
+import { type ReconcileResult, reconcile } from './reconcile.js';
+import type { ScanOptions, ScanResult } from './scan.js';
+import { ScanLoop } from './scan-loop.js';
+
+export interface DaemonOptions {
+  readonly port?: number | undefined;
+  /** HOST:PORT, beside those in the settings. */
+  readonly peers: readonly string[];
+  /** Whether to watch the folder; without it only the scans that are asked for happen. */
+  readonly watch: boolean;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly listener: ShareListener;
+  readonly signal: AbortSignal;
+}
+
+/** What was done since the daemon started. */
+export interface Counts {
+  sent: number;
+  received: number;
+  deleted: number;
+  conflicts: number;
+}
+
+/** At most so many paths are named in one `applied` event. */
+const pathsPerEventMax = 100;
+
+export class Daemon {
+  readonly share: OpenShare;
+  readonly counts: Counts = { sent: 0, received: 0, deleted: 0, conflicts: 0 };
+  readonly #options: DaemonOptions;
+  readonly #mesh: Mesh;
+  readonly #scans: ScanLoop;
+  readonly #pulls: PullLoop;
+  readonly #scanBlocked = new Map<string, string>();
+  readonly #applyBlocked = new Map<string, string>();
+  readonly #stop = new AbortController();
+  readonly #stateListeners = new Set<() => void>();
+  #watcher: { close(): Promise<void> } | undefined;
+  #held: ScanResult['held'];
+  #deletionsApproved = false;
+  #announcedRoot: string | undefined;
+  #wasInSync = false;
+  #pending = { files: 0, bytes: 0 };
+  #fatal: ShoalError | undefined;
+
+  private constructor(share: OpenShare, mesh: Mesh, options: DaemonOptions) {
+    this.share = share;
+    this.#mesh = mesh;
+    this.#options = options;
+    this.#scans = new ScanLoop({
+      scanOptions: () => this.#scanOptions(),
+      onScanned: (result, seconds, isFull) => this.#onScanned(result, seconds, isFull),
+      onError: (error) => this.#onError(error),
+      now: options.now,
+    });
+    this.#pulls = new PullLoop({
+      targets: () => this.#targets(),
+      reconcile: (target) => this.#reconcile(target),
+      onReconciled: (target, result) => this.#onReconciled(target, result),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  /** Starts everything: watcher, first scan, then the network. @throws ShoalError what `openShare`, the port or the watcher say */
+  static async start(share: OpenShare, options: DaemonOptions): Promise<Daemon> {
+    const late: { daemon?: Daemon } = {};
+    const mesh = await Mesh.open({
+      replica: share.replica,
+      name: share.config.name,
+      host: '0.0.0.0',
+      port: options.port ?? share.config.port,
+      portTries: options.port === undefined ? portTries : 1,
+      peers: [...share.config.peers, ...options.peers],
+      now: options.now,
+      random: options.random,
+      events: {
+        onHead: () => late.daemon?.poke(),
+        onFresh: () => late.daemon?.poke(),
+        onPeer: (device, state, detail) => late.daemon?.onPeer(device, state, detail),
+        onReport: (text) => options.listener({ event: 'report', text: escapeForDisplay(text) }),
+        onRolledBack: () => late.daemon?.onRolledBack(),
+        onError: (error) => late.daemon?.onFailure(error),
+      },
+    });
+    const daemon = new Daemon(share, mesh, options);
+    late.daemon = daemon;
+    try {
+      await daemon.#begin();
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  }
+
+  get mesh(): Mesh {
+    return this.#mesh;
+  }
+
+  get held(): ScanResult['held'] {
+    return this.#held;
+  }
+
+  get pending(): { files: number; bytes: number } {
+    return this.#pending;
+  }
+
+  get blocked(): { path: string; reason: string }[] {
+    return [...this.#scanBlocked, ...this.#applyBlocked].map(([path, reason]) => ({ path, reason }));
+  }
+
+  /** Why the daemon cannot go on, if it cannot: the folder is gone, or the store cannot be written. */
+  get fatal(): ShoalError | undefined {
+    return this.#fatal;
+  }
+
+  get isWatching(): boolean {
+    return this.#watcher !== undefined;
+  }
+
+  /** Whether nothing is being scanned, nothing is being merged, and every member's newest head names our root. */
+  get isInSync(): boolean {
+    return (
+      !this.#scans.isBusy &&
+      !this.#pulls.isBusy &&
+      this.#mesh.peers.every((peer) => this.isPeerInSync(peer.device))
+    );
+  }
+
+  isPeerInSync(device: DeviceId): boolean {
+    return this.#mesh
+      .heads()
+      .some(({ head }) => head.device === device && head.root === this.share.replica.root);
+  }
+
+  scanNow(): Promise<void> {
+    return this.#scans.scanNow('everything');
+  }
+
+  /** Lets the held deletions through, once. */
+  async approve(): Promise<number> {
+    const held = this.#held?.deletions ?? 0;
+    this.#deletionsApproved = true;
+    try {
+      await this.scanNow();
+    } finally {
+      this.#deletionsApproved = false;
+    }
+    return held;
+  }
+
+  /** Resolves when `isReached` holds; it is asked again whenever something changed. @returns false if `signal` aborts first */
+  until(isReached: () => boolean, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (isReached()) finish(true);
+        else if (signal.aborted || this.#stop.signal.aborted) finish(false);
+      };
+      const finish = (reached: boolean): void => {
+        this.#stateListeners.delete(check);
+        signal.removeEventListener('abort', check);
+        this.#stop.signal.removeEventListener('abort', check);
+        resolve(reached);
+      };
+      this.#stateListeners.add(check);
+      signal.addEventListener('abort', check);
+      this.#stop.signal.addEventListener('abort', check);
+      check();
+    });
+  }
+
+  poke(): void {
+    this.#pulls.poke();
+    this.#changed();
+  }
+
+  onPeer(device: DeviceId, state: 'connected' | 'disconnected', detail: string): void {
+    this.#options.listener({
+      event: 'peer',
+      device,
+      name: escapeForDisplay(this.#mesh.nameOf(device)),
+      state,
+      detail,
+    });
+    this.poke();
+  }
+
+  onRolledBack(): void {
+    this.#options.listener({
+      event: 'report',
+      text: 'Peers know later changes of this device than it does: its state was restored or copied, so it goes on under a new identity for its changes. Nothing is lost.',
+    });
+    this.share.replica
+      .takeNewActor()
+      .then(() => this.#announce())
+      .catch((error: unknown) => this.#onError(error));
+  }
+
+  onFailure(error: unknown): void {
+    this.#onError(error);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watcher?.close();
+    this.#mesh.fetcher.close();
+    await this.#scans.close();
+    await this.#pulls.close();
+    await this.#mesh.close();
+  }
+
+  async #begin(): Promise<void> {
+    const { share } = this;
+    const { port } = this.#mesh.address;
+    if (port !== share.config.port) await writeConfig(share.layout, { ...share.config, port });
+    if (this.#options.watch) {
+      this.#watcher = await share.folder.watch(
+        (hint) => this.#scans.hint(hint),
+        (error) => this.#onError(error),
+      );
+    }
+    await this.#claim();
+    await this.#scans.scanNow('everything');
+    if (this.#fatal !== undefined) throw this.#fatal;
+    this.#mesh.start(await this.#signHead());
+    this.#options.listener({ event: 'ready', address: this.#mesh.address });
+    this.#changed();
+  }
+
+  /** A ticket whose inviter did not answer at `join` is brought there now, and again until it is answered. */
+  async #claim(): Promise<void> {
+    const { store, config, replica } = this.share;
+    const ticket = await pendingTicket(store);
+    if (ticket === undefined) return;
+    this.#options.listener({
+      event: 'report',
+      text: `Waiting for the inviter at ${ticket.addresses.join(', ')} to answer the ticket.`,
+    });
+    const signal = AbortSignal.any([this.#options.signal, this.#stop.signal]);
+    const isMember = await claimMembership(store, {
+      secrets: replica.secrets,
+      ticket,
+      name: config.name,
+      signal,
+    });
+    if (!isMember)
+      throw new ShoalError(
+        'UNREACHABLE',
+        `The inviter at ${ticket.addresses.join(', ')} did not answer: check that \`shoal watch\` runs there.`,
+      );
+    await this.#mesh.reloadMembers();
+  }
+
+  get #mayWrite(): boolean {
+    return this.#mesh.role(this.share.replica.device) === 'rw';
+  }
+
+  #scanOptions(): ScanOptions {
+    const { replica, folder } = this.share;
+    return {
+      replica,
+      folder,
+      mayWrite: this.#mayWrite,
+      deletionsApproved: this.#deletionsApproved,
+      now: this.#options.now,
+      signal: this.#stop.signal,
+    };
+  }
+
+  async #onScanned(result: ScanResult, seconds: number, isFull: boolean): Promise<void> {
+    const { listener } = this.#options;
+    if (isFull) this.#scanBlocked.clear();
+    for (const [path, reason] of result.blocked) {
+      const shown = escapeForDisplay(path);
+      if (!this.#scanBlocked.has(shown)) listener({ event: 'blocked', path: shown, reason });
+      this.#scanBlocked.set(shown, reason);
+    }
+    if (isFull || result.held !== undefined) this.#held = result.held;
+    if (result.held !== undefined) listener({ event: 'held', ...result.held });
+    this.counts.sent += result.changed + result.deleted;
+    if (isFull || result.changed + result.deleted > 0)
+      listener({ event: 'scan', changed: result.changed, deleted: result.deleted, seconds });
+    await this.#announce();
+    this.poke();
+  }
+
+  #targets(): PullTarget[] {
+    const own = this.share.replica.root;
+    const roots = new Map<string, { root: PullTarget['root']; sources: DeviceId[]; isWritten: boolean }>();
+    for (const { head } of this.#mesh.heads()) {
+      if (head.device === this.share.replica.device || head.root === own) continue;
+      const target = roots.get(head.root) ?? { root: head.root, sources: [], isWritten: false };
+      if (this.#mesh.session(head.device) !== undefined) target.sources.push(head.device);
+      if (this.#mesh.role(head.device) === 'rw') target.isWritten = true;
+      roots.set(head.root, target);
+    }
+    return [...roots.values()].filter(({ sources, isWritten }) => isWritten && sources.length > 0);
+  }
+
+  #reconcile({ root, sources }: PullTarget): Promise<ReconcileResult> {
+    const { replica, folder } = this.share;
+    return reconcile(root, {
+      replica,
+      folder,
+      fetcher: this.#mesh.fetcher,
+      mayWrite: this.#mayWrite,
+      sources,
+      onPending: (pending) => {
+        this.#pending = pending;
+        this.#options.listener({ event: 'pending', ...pending });
+      },
+      onApplied: (result) => this.#onApplied(result),
+      signal: this.#stop.signal,
+    });
+  }
+
+  #onApplied({ applied }: ApplyResult): void {
+    const visible = applied.filter(({ work }) => work !== 'record');
+    if (visible.length === 0) return;
+    const deleted = visible.filter(({ work }) => work === 'delete').length;
+    this.counts.received += visible.length - deleted;
+    this.counts.deleted += deleted;
+    this.#options.listener({
+      event: 'applied',
+      files: visible.length - deleted,
+      deleted,
+      paths: visible.slice(0, pathsPerEventMax).map(({ path }) => escapeForDisplay(path)),
+    });
+  }
+
+  async #onReconciled(_target: PullTarget, result: ReconcileResult): Promise<void> {
+    const { listener } = this.#options;
+    this.#pending = { files: 0, bytes: 0 };
+    this.#applyBlocked.clear();
+    for (const [path, reason] of result.blocked) {
+      listener({ event: 'blocked', path: escapeForDisplay(path), reason });
+      this.#applyBlocked.set(escapeForDisplay(path), reason);
+    }
+    for (const path of result.conflicts) {
+      this.counts.conflicts++;
+      listener({ event: 'conflict', path: escapeForDisplay(path) });
+    }
+    for (const path of result.differing) this.#scans.hint(path as RelPath);
+    await this.#announce();
+    this.#changed();
+  }
+
+  /** Signs and announces a head if the root is not the announced one. */
+  async #announce(): Promise<void> {
+    if (this.#announcedRoot === undefined || this.#announcedRoot === this.share.replica.root) return;
+    this.#mesh.announce(await this.#signHead());
+    this.#changed();
+  }
+
+  async #signHead(): Promise<SignedHead> {
+    const head = await this.share.replica.signHead();
+    this.#announcedRoot = head.head.root;
+    return head;
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#stateListeners]) listener();
+    const isInSync = this.#announcedRoot !== undefined && this.#mesh.peers.length > 0 && this.isInSync;
+    if (isInSync && !this.#wasInSync)
+      this.#options.listener({ event: 'insync', root: this.share.replica.root });
+    this.#wasInSync = isInSync;
+  }
+
+  #onError(error: unknown): void {
+    if (isShoalError(error, 'CANCELLED') || this.#stop.signal.aborted) return;
+    const code = error instanceof ShoalError ? error.code : 'BUG';
+    const text = error instanceof Error ? error.message : String(error);
+    this.#options.listener({ event: 'error', code, text: escapeForDisplay(text) });
+    if (isFatal(error)) {
+      this.#fatal = error instanceof ShoalError ? error : new ShoalError('IO', text, { cause: error });
+      this.#stop.abort();
+    }
+  }
+
+  /** Aborted when the daemon was stopped, or cannot go on. */
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+}
+
+/** Faults after which going on could lose data: the folder is gone, the store cannot be trusted, or it is a bug. */
+function isFatal(error: unknown): boolean {
+  if (!(error instanceof ShoalError)) return true;
+  return ['NOT_A_SHARE', 'STORE_UNWRITABLE', 'STORE_DAMAGED', 'STORE_UNOPENABLE'].includes(error.code);
+}

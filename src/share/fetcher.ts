@@ -1,0 +1,171 @@
+/**
+ * Fetcher: `fetch(id)` as a promise, over the pull planner. It sends what the planner decides, checks every chunk
+ * that arrives against its id, and keeps it in the store before the promise resolves.
+ *
+ * Bounds: at most `wantedBytesMax` are wanted at a time, whoever asks; the planner bounds what is requested of one peer.
+ */
+import { type ChunkId, chunkIdOf, decodeChunk, type EncodedChunk } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import type { ChunkStore } from '../store/index.js';
+import { type Message, type PullEffect, type PullEvent, PullPlanner } from '../transfer/index.js';
+import type { DeviceId } from '../trust/index.js';
+
+export interface FetcherOptions {
+  readonly chunks: ChunkStore;
+  readonly now: () => number;
+  readonly send: (device: DeviceId, message: Message) => void;
+  /** The planner gave up on a peer: close its session. */
+  readonly onBadSource: (device: DeviceId, reason: string) => void;
+}
+
+interface Waiter {
+  readonly bytes: number;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: ShoalError) => void;
+}
+
+const wantedBytesMax = 32 * 1024 * 1024;
+
+export class Fetcher {
+  readonly #options: FetcherOptions;
+  readonly #planner = new PullPlanner();
+  readonly #waiters = new Map<ChunkId, Waiter>();
+  readonly #blocked: (() => void)[] = [];
+  #wantedBytes = 0;
+  /** Bytes of chunks that arrived and were right, as they came over the wire. */
+  payloadIn = 0;
+
+  constructor(options: FetcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the chunk is in the store.
+   * @param bytes - upper bound of its plain size
+   * @throws ShoalError CHUNK_MISSING if none of `sources` could give it
+   */
+  async fetch(id: ChunkId, bytes: number, sources: readonly DeviceId[]): Promise<void> {
+    const running = this.#waiters.get(id);
+    if (running !== undefined) {
+      this.#handle({ type: 'want', items: [{ id, bytes }], sources: [...sources] });
+      return running.promise;
+    }
+    while (this.#wantedBytes >= wantedBytesMax)
+      await new Promise<void>((resolve) => this.#blocked.push(resolve));
+    const again = this.#waiters.get(id);
+    if (again !== undefined) return again.promise;
+    const waiter = newWaiter(bytes);
+    this.#waiters.set(id, waiter);
+    this.#wantedBytes += bytes;
+    this.#handle({ type: 'want', items: [{ id, bytes }], sources: [...sources] });
+    return waiter.promise;
+  }
+
+  sourceUp(source: DeviceId): void {
+    this.#handle({ type: 'source-up', source });
+  }
+
+  sourceDown(source: DeviceId): void {
+    this.#handle({ type: 'source-down', source });
+  }
+
+  tick(): void {
+    this.#handle({ type: 'tick' });
+  }
+
+  /** A chunk came in. Bytes that were not asked for, or are not what their id says, are dropped and counted against the sender. */
+  async onChunk(source: DeviceId, id: ChunkId, chunk: EncodedChunk): Promise<void> {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) {
+      this.#handle({ type: 'arrived', source, id, bytes: chunk.plainLength });
+      return;
+    }
+    if (!isRight(id, chunk)) {
+      this.#handle({ type: 'wrong', source, id });
+      return;
+    }
+    this.payloadIn += chunk.bytes.length;
+    this.#handle({ type: 'arrived', source, id, bytes: chunk.plainLength });
+    try {
+      await this.#options.chunks.put(id, chunk);
+      this.#settle(id, (settled) => settled.resolve());
+    } catch (error) {
+      const failure =
+        error instanceof ShoalError
+          ? error
+          : new ShoalError('STORE_UNWRITABLE', 'A chunk could not be stored.', { cause: error });
+      this.#settle(id, (settled) => settled.reject(failure));
+    }
+  }
+
+  onAbsent(source: DeviceId, ids: readonly ChunkId[]): void {
+    this.#handle({ type: 'absent', source, ids });
+  }
+
+  /** Rejects everything that is waited for. */
+  close(): void {
+    for (const id of [...this.#waiters.keys()]) {
+      this.#settle(id, (waiter) => waiter.reject(new ShoalError('CANCELLED', 'The share is closing.')));
+    }
+  }
+
+  #handle(event: PullEvent): void {
+    for (const effect of this.#planner.handle(event, this.#options.now())) this.#perform(effect);
+  }
+
+  #perform(effect: PullEffect): void {
+    switch (effect.type) {
+      case 'request':
+        this.#options.send(effect.source, { type: 'want', ids: effect.ids });
+        return;
+      case 'unobtainable':
+        for (const id of effect.ids) this.#settle(id, (waiter) => waiter.reject(unobtainable(id)));
+        return;
+      case 'distrust':
+        this.#options.onBadSource(effect.source, 'it sent bytes that do not match their ids');
+        return;
+      case 'stalled':
+        this.#options.onBadSource(effect.source, 'it stopped answering requests');
+        return;
+    }
+  }
+
+  #settle(id: ChunkId, finish: (waiter: Waiter) => void): void {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return;
+    this.#waiters.delete(id);
+    this.#wantedBytes -= waiter.bytes;
+    finish(waiter);
+    if (this.#wantedBytes < wantedBytesMax) this.#blocked.shift()?.();
+  }
+}
+
+function isRight(id: ChunkId, chunk: EncodedChunk): boolean {
+  try {
+    return chunkIdOf(decodeChunk(chunk)) === id;
+  } catch (error) {
+    if (error instanceof ShoalError && error.code === 'MALFORMED') return false;
+    throw error;
+  }
+}
+
+function unobtainable(id: ChunkId): ShoalError {
+  return new ShoalError(
+    'CHUNK_MISSING',
+    `No connected peer could give chunk ${id.slice(0, 12)}: it is asked for again when one can.`,
+    {
+      data: { id },
+    },
+  );
+}
+
+function newWaiter(bytes: number): Waiter {
+  let resolve: () => void = () => undefined;
+  let reject: (error: ShoalError) => void = () => undefined;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { bytes, promise, resolve, reject };
+}

@@ -1,0 +1,211 @@
+/**
+ * The share as a whole: what the commands call, and what a program that embeds Shoal uses. Each function is one
+ * command's work; it prints nothing.
+ */
+import { decodeTicket, encodeTicket } from '../trust/index.js';
+import { makeTicket } from './admission.js';
+import { claimMembership, pendingTicket } from './claim.js';
+import { parseAddress } from './config.js';
+import { askRunning } from './control-client.js';
+import { createReplica, createShare } from './create.js';
+import type { Daemon, DaemonOptions } from './daemon.js';
+import { controlSocketPath, type Layout } from './layout.js';
+import { openShare } from './open-share.js';
+import { ownAddresses } from './own-address.js';
+import { askOrOpen, runShare } from './run.js';
+import { type ScanResult, scan } from './scan.js';
+import { type Status, statusAtRest } from './status.js';
+import { type SyncResult, syncOnce } from './sync.js';
+import { type VerifyResult, verifyShare } from './verify.js';
+
+export { parseAddress } from './config.js';
+export type { Counts, Daemon } from './daemon.js';
+export type { ShareEvent, ShareListener } from './event.js';
+export { findShare, type Layout } from './layout.js';
+export type { PeerStatus, Status, Transfer } from './status.js';
+export type { SyncResult } from './sync.js';
+export type { VerifyResult } from './verify.js';
+
+export interface InitResult {
+  readonly share: string;
+  readonly device: string;
+  readonly path: string;
+  readonly root: string;
+  readonly files: number;
+  readonly directories: number;
+  readonly bytes: number;
+  readonly blocked: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** `shoal init`: makes `directory` a share and takes its first snapshot. */
+export async function initShare(options: {
+  directory: string;
+  name?: string | undefined;
+  now: () => number;
+  onProgress?: (progress: { files: number; bytes: number }) => void;
+  signal?: AbortSignal;
+}): Promise<InitResult> {
+  const layout = await createShare(options);
+  const share = await openShare(layout, options);
+  try {
+    const { replica, folder } = share;
+    const { onProgress, signal } = options;
+    const result: ScanResult = await scan({
+      replica,
+      folder,
+      mayWrite: true,
+      deletionsApproved: true,
+      now: options.now,
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const totals = await replica.tree.totals(replica.root);
+    return {
+      share: replica.share,
+      device: replica.device,
+      path: layout.root,
+      root: replica.root,
+      files: totals.files,
+      directories: totals.directories,
+      bytes: totals.bytes,
+      blocked: [...result.blocked].map(([path, reason]) => ({ path, reason })),
+    };
+  } finally {
+    await share.close();
+  }
+}
+
+export interface Invitation {
+  readonly ticket: string;
+  readonly addresses: readonly string[];
+  readonly role: 'rw' | 'ro';
+  readonly expires: number;
+}
+
+/** `shoal invite`: makes a ticket, here or in the process that runs the share. */
+export async function invite(
+  layout: Layout,
+  options: { role: 'rw' | 'ro'; expires: number; addresses: readonly string[]; now: () => number },
+): Promise<Invitation> {
+  const { role, expires } = options;
+  const addresses = options.addresses.map((address) => parseAddress(address));
+  return askOrOpen<Invitation>(
+    layout,
+    { command: 'invite', arguments: { role, expires, addresses } },
+    async (share) => {
+      const known = addresses.length > 0 ? addresses : ownAddresses(share.config.port);
+      const ticket = await makeTicket(share.replica, { role, expires, addresses: known });
+      return { ticket: encodeTicket(ticket), addresses: known, role, expires };
+    },
+    options.now,
+  );
+}
+
+export interface JoinResult {
+  readonly share: string;
+  readonly path: string;
+  /** False: the inviter did not answer in time; `watch` and `sync` go on trying. */
+  readonly joined: boolean;
+  readonly role: 'rw' | 'ro';
+  readonly inviter: string;
+}
+
+/** `shoal join`: makes `directory` a replica. @throws ShoalError REFUSED: the ticket is wrong, used or expired */
+export async function joinShare(options: {
+  ticket: string;
+  directory: string;
+  name?: string | undefined;
+  waitMs: number;
+  now: () => number;
+  signal: AbortSignal;
+}): Promise<JoinResult> {
+  const ticket = decodeTicket(options.ticket);
+  const layout = await createReplica(options, ticket);
+  const share = await openShare(layout, options);
+  try {
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.waitMs)]);
+    const { secrets } = share.replica;
+    const waiting = await pendingTicket(share.store);
+    const joined =
+      waiting === undefined ||
+      (await claimMembership(share.store, { secrets, ticket, name: share.config.name, signal }));
+    return { share: ticket.share, path: layout.root, joined, role: ticket.role, inviter: ticket.inviter };
+  } finally {
+    await share.close();
+  }
+}
+
+export type RunOptions = Omit<DaemonOptions, 'watch'>;
+
+/** `shoal watch`: runs the share until `signal` aborts. @throws ShoalError what ended it otherwise */
+export async function watchShare(layout: Layout, options: RunOptions): Promise<void> {
+  await runShare(layout, { ...options, watch: true }, async (daemon: Daemon) => {
+    await daemon.until(() => daemon.fatal !== undefined, options.signal);
+    if (daemon.fatal !== undefined) throw daemon.fatal;
+  });
+}
+
+/** `shoal sync`: asks the running watch, or runs the share until all members agree. */
+export async function syncShare(
+  layout: Layout,
+  options: RunOptions & { timeoutMs: number },
+): Promise<SyncResult> {
+  const peers = options.peers.map((peer) => parseAddress(peer));
+  const question = {
+    command: 'sync',
+    arguments: { peers, timeoutMs: options.timeoutMs },
+    signal: options.signal,
+  };
+  const answered = await askRunning(await controlSocketPath(layout), question);
+  if (answered !== undefined) return answered as SyncResult;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
+  return runShare(layout, { ...options, signal, watch: false }, (daemon) =>
+    syncOnce(daemon, { now: options.now, signal }),
+  );
+}
+
+/** `shoal status` */
+export function shareStatus(layout: Layout, now: () => number): Promise<Status> {
+  return askOrOpen<Status>(layout, { command: 'status' }, (share) => statusAtRest(share), now);
+}
+
+/** `shoal verify` */
+export function verify(
+  layout: Layout,
+  options: {
+    files: boolean;
+    store: boolean;
+    now: () => number;
+    onProgress?: (progress: { files: number; bytes: number; chunks: number }) => void;
+    signal: AbortSignal;
+  },
+): Promise<VerifyResult> {
+  const { files, store, onProgress, signal, now } = options;
+  const question = {
+    command: 'verify',
+    arguments: { files, store },
+    signal,
+    ...(onProgress === undefined
+      ? {}
+      : {
+          onProgress: (progress: unknown) =>
+            onProgress(progress as { files: number; bytes: number; chunks: number }),
+        }),
+  };
+  return askOrOpen<VerifyResult>(layout, question, (share) => verifyShare(share, options), now);
+}
+
+/** `shoal approve`: lets the deletions through that the guard holds. @returns how many */
+export async function approveDeletions(layout: Layout, now: () => number): Promise<{ approved: number }> {
+  return askOrOpen<{ approved: number }>(
+    layout,
+    { command: 'approve' },
+    async ({ replica, folder }) => {
+      const { deleted } = await scan({ replica, folder, mayWrite: true, deletionsApproved: true, now });
+      return { approved: deleted };
+    },
+    now,
+  );
+}
+
+export type { DeviceId, ShareId } from '../trust/index.js';

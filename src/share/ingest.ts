@@ -1,0 +1,75 @@
+/**
+ * Ingest: one file of the user's becomes chunks in the store and a new content for its entry. Streaming: memory
+ * does not grow with the file. It changes neither the tree nor the file.
+ */
+import { chunkIdOf, encodeChunk, splitStream } from '../chunking/index.js';
+import type { FileStat, Folder, Found } from '../folder/index.js';
+import { type NewContent, RecipeBuilder, type RelPath } from '../manifest/index.js';
+import type { Replica } from './replica.js';
+
+/** What the walk found that an entry can describe. */
+export type FoundThing = Extract<Found, { readonly kind: 'file' | 'directory' | 'symlink' }>;
+
+/** What was read, with the stat that held before and after reading. */
+export interface Ingested {
+  readonly content: NewContent;
+  readonly mtimeNs: bigint;
+  /** Undefined for a directory: only files and symlinks have stat records. */
+  readonly stat: FileStat | undefined;
+}
+
+/** A file that goes on changing is given up after this many readings, and looked at again later. */
+const readingsMax = 3;
+
+/** Looks at a found thing and takes in its content. @returns undefined if it changed under every reading, or vanished */
+export async function ingest(
+  replica: Replica,
+  folder: Folder,
+  found: FoundThing,
+  signal?: AbortSignal,
+): Promise<Ingested | undefined> {
+  switch (found.kind) {
+    case 'directory':
+      return { content: { kind: 'directory' }, mtimeNs: 0n, stat: undefined };
+    case 'symlink':
+      return {
+        content: { kind: 'symlink', target: found.target },
+        mtimeNs: found.stat.mtimeNs,
+        stat: found.stat,
+      };
+    case 'file':
+      for (let reading = 0; reading < readingsMax; reading++) {
+        const result = await readOnce(replica, folder, found.path, signal);
+        if (result !== undefined) return result;
+      }
+      return undefined;
+  }
+}
+
+async function readOnce(
+  replica: Replica,
+  folder: Folder,
+  path: RelPath,
+  signal?: AbortSignal,
+): Promise<Ingested | undefined> {
+  const file = await folder.read(path);
+  try {
+    const recipe = new RecipeBuilder((id, bytes) => replica.store.chunks.put(id, encodeChunk(bytes)));
+    let size = 0;
+    for await (const chunk of splitStream((into) => file.readInto(into), replica.cutting, signal)) {
+      const id = chunkIdOf(chunk);
+      size += chunk.length;
+      if (!(await replica.store.chunks.has(id))) await replica.store.chunks.put(id, encodeChunk(chunk));
+      await recipe.add({ id, length: chunk.length });
+    }
+    const finished = await recipe.finish();
+    if (size !== file.stat.size || !(await file.unchanged())) return undefined;
+    return {
+      content: { kind: 'file', executable: file.stat.executable, size, recipe: finished },
+      mtimeNs: file.stat.mtimeNs,
+      stat: file.stat,
+    };
+  } finally {
+    await file.close();
+  }
+}

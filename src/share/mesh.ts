@@ -1,0 +1,495 @@
+/**
+ * Mesh: this device among the others. It carries out what the gossip machine decides, keeps one session for each
+ * device, hands wants to the servers and chunks to the fetcher, and lets guests in who bring a ticket.
+ */
+import { ShoalError } from '../error.js';
+import {
+  type Datagram,
+  decodeDatagram,
+  encodeDatagram,
+  Gossip,
+  type GossipEffect,
+  type GossipEvent,
+  type PeerView,
+} from '../gossip/index.js';
+import { Endpoint, type Session } from '../network/index.js';
+import { decodeMessage, encodeMessage, type Message } from '../transfer/index.js';
+import {
+  type DeviceId,
+  decodeHead,
+  decodeMemberRecord,
+  deviceNameLengthMax,
+  parseDeviceId,
+  type Role,
+  type SignedHead,
+  type SignedMemberRecord,
+} from '../trust/index.js';
+import { admitGuest } from './admission.js';
+import { Fetcher } from './fetcher.js';
+import type { Replica } from './replica.js';
+import { PeerServer } from './server.js';
+
+export interface MeshEvents {
+  /** A member's head names a root that is not ours, or one that was not is now. */
+  onHead(head: SignedHead): void;
+  /** A device told its own head, new or not. */
+  onFresh(device: DeviceId): void;
+  onPeer(device: DeviceId, state: 'connected' | 'disconnected', detail: string): void;
+  /** Something a person should know: a refused device, a read-only write, a member that cannot be reached. */
+  onReport(text: string, device?: DeviceId): void;
+  /** Peers know a later head of ours than we do: the state was rolled back. */
+  onRolledBack(): void;
+  onError(error: unknown): void;
+}
+
+export interface MeshOptions {
+  readonly replica: Replica;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly portTries: number;
+  /** HOST:PORT */
+  readonly peers: readonly string[];
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly events: MeshEvents;
+}
+
+interface Link {
+  readonly session: Session;
+  readonly server: PeerServer;
+  readonly address: string;
+  readonly openedAt: number;
+  /** Its hello came: gossip knows it. */
+  greeted: boolean;
+}
+
+/** Two sessions of one device that opened within this time were dialled side by side; otherwise the newer one is the live one. */
+const sideBySideMs = 5000;
+const malformedMax = 3;
+
+export class Mesh {
+  readonly fetcher: Fetcher;
+  readonly #options: MeshOptions;
+  readonly #gossip: Gossip;
+  readonly #links = new Map<DeviceId, Link>();
+  readonly #names = new Map<DeviceId, string>();
+  /** Devices that told their own head in this run. */
+  readonly #fresh = new Set<DeviceId>();
+  readonly #closing = new AbortController();
+  #endpoint: Endpoint | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #payloadOut = 0;
+
+  private constructor(options: MeshOptions, gossip: Gossip) {
+    this.#options = options;
+    this.#gossip = gossip;
+    this.fetcher = new Fetcher({
+      chunks: options.replica.store.chunks,
+      now: options.now,
+      send: (device, message) => this.#send(device, message),
+      onBadSource: (device, reason) => this.#drop(device, reason),
+    });
+  }
+
+  static async open(options: MeshOptions): Promise<Mesh> {
+    const { replica } = options;
+    const members: SignedMemberRecord[] = [];
+    for await (const [, bytes] of replica.store.records('member'))
+      members.push(decodeMemberRecord(replica.share, bytes));
+    const heads: SignedHead[] = [];
+    for await (const [, bytes] of replica.store.records('head')) heads.push(decodeHead(replica.share, bytes));
+    const addresses: { device: DeviceId; address: string }[] = [];
+    for await (const [device, bytes] of replica.store.records('address')) {
+      addresses.push({ device: parseDeviceId(device), address: Buffer.from(bytes).toString('utf8') });
+    }
+    const gossip = new Gossip(
+      { share: replica.share, self: replica.device, random: options.random, members, heads, addresses },
+      options.now(),
+    );
+    const mesh = new Mesh(options, gossip);
+    mesh.#endpoint = await Endpoint.open({
+      share: replica.share,
+      device: replica.secrets.device,
+      host: options.host,
+      port: options.port,
+      portTries: options.portTries,
+      authorise: (device) => mesh.#authorise(device),
+      onSession: (session) => mesh.#take(session),
+      onReport: (text) => options.events.onReport(text),
+    });
+    return mesh;
+  }
+
+  /** Begins to dial; before this the mesh only answers. */
+  start(head: SignedHead): void {
+    this.#handle({ type: 'own-head', head });
+    for (const address of this.#options.peers) this.#handle({ type: 'address-added', address });
+    this.#handle({ type: 'tick' });
+  }
+
+  get address(): { host: string; port: number } {
+    return this.#opened.address;
+  }
+
+  get traffic(): { bytesIn: number; bytesOut: number; payloadIn: number; payloadOut: number } {
+    let payloadOut = this.#payloadOut;
+    for (const { server } of this.#links.values()) payloadOut += server.payloadOut;
+    return {
+      bytesIn: this.#opened.bytesIn,
+      bytesOut: this.#opened.bytesOut,
+      payloadIn: this.fetcher.payloadIn,
+      payloadOut,
+    };
+  }
+
+  /** The other members, revoked ones left out. */
+  get peers(): PeerView[] {
+    return this.#gossip.peers().filter(({ role }) => role === 'rw' || role === 'ro');
+  }
+
+  role(device: DeviceId): Role | undefined {
+    return this.#gossip.role(device);
+  }
+
+  session(device: DeviceId): Session | undefined {
+    return this.#links.get(device)?.session;
+  }
+
+  nameOf(device: DeviceId): string {
+    return (
+      this.#names.get(device) ??
+      this.#gossip.members().find(({ record }) => record.device === device)?.record.name ??
+      device.slice(0, 8)
+    );
+  }
+
+  heads(): SignedHead[] {
+    return this.#gossip.heads();
+  }
+
+  /** Whether `device` itself told us its head since the mesh opened. */
+  hasFreshHead(device: DeviceId): boolean {
+    return this.#fresh.has(device);
+  }
+
+  announce(head: SignedHead): void {
+    this.#handle({ type: 'own-head', head });
+  }
+
+  addPeer(address: string): void {
+    this.#handle({ type: 'address-added', address });
+  }
+
+  addMembers(records: SignedMemberRecord[]): void {
+    this.#handle({ type: 'member-records', records });
+  }
+
+  /** Takes in member records that were stored by others than the mesh. */
+  async reloadMembers(): Promise<void> {
+    const { store, share } = this.#options.replica;
+    const records: SignedMemberRecord[] = [];
+    for await (const [, bytes] of store.records('member')) records.push(decodeMemberRecord(share, bytes));
+    this.addMembers(records);
+    for await (const [device, bytes] of store.records('address')) {
+      this.#handle({
+        type: 'address-added',
+        address: Buffer.from(bytes).toString('utf8'),
+        device: parseDeviceId(device),
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    this.fetcher.close();
+    for (const { session } of this.#links.values()) session.close('this device is closing the share');
+    await this.#endpoint?.close();
+  }
+
+  get #opened(): Endpoint {
+    if (this.#endpoint === undefined) throw new ShoalError('CANCELLED', 'The network is not open.');
+    return this.#endpoint;
+  }
+
+  #authorise(device: DeviceId): 'member' | 'guest' | 'refuse' {
+    const role = this.#gossip.role(device);
+    if (role === 'revoked') return 'refuse';
+    if (role !== undefined) return 'member';
+    // Only the device that can write member records has something to say to a stranger.
+    return this.#options.replica.secrets.share === undefined ? 'refuse' : 'guest';
+  }
+
+  #take(session: Session, dialled?: string): void {
+    if (session.device === this.#options.replica.device) {
+      this.#giveUp(session, 'this device dialled itself', dialled);
+      return;
+    }
+    if (session.standing === 'guest') {
+      admitGuest(session, this.#options.replica, {
+        now: this.#options.now,
+        members: () => this.#gossip.members(),
+        onAdmitted: (record) => this.addMembers([record]),
+        onReport: (text) => this.#options.events.onReport(text, session.device),
+        onError: (error) => this.#options.events.onError(error),
+      });
+      return;
+    }
+    const existing = this.#links.get(session.device);
+    if (existing !== undefined && this.#keepsExisting(existing, session)) {
+      this.#giveUp(session, 'another session of this device is open', dialled);
+      return;
+    }
+    if (existing !== undefined) this.#unlink(session.device, existing, 'a newer session replaced it');
+    this.#link(session, dialled ?? session.address);
+  }
+
+  #giveUp(session: Session, reason: string, dialled: string | undefined): void {
+    session.start({ onFrame: () => undefined, onDatagram: () => undefined, onClose: () => undefined });
+    session.close(reason);
+    if (dialled !== undefined)
+      this.#handle({ type: 'dial-failed', address: dialled, reason, device: session.device });
+  }
+
+  #keepsExisting(existing: Link, session: Session): boolean {
+    if (existing.session.initiator === session.initiator) return false;
+    if (this.#options.now() - existing.openedAt > sideBySideMs) return false;
+    const lowerDials = this.#options.replica.device < session.device;
+    return existing.session.initiator === lowerDials;
+  }
+
+  /** @param address - as dialled, or as seen if the peer dialled */
+  #link(session: Session, address: string): void {
+    const { device } = session;
+    const link: Link = {
+      session,
+      server: new PeerServer(session, this.#options.replica.store.chunks),
+      address,
+      openedAt: this.#options.now(),
+      greeted: false,
+    };
+    this.#links.set(device, link);
+    let malformed = 0;
+    session.start({
+      onFrame: (frame) => {
+        try {
+          this.#onMessage(device, link, decodeMessage(frame));
+        } catch (error) {
+          if (!(error instanceof ShoalError)) return this.#options.events.onError(error);
+          malformed++;
+          this.#options.events.onReport(
+            `${this.nameOf(device)} sent a message that is not valid: ${error.message}`,
+            device,
+          );
+          if (malformed >= malformedMax) session.close('it sent messages that are not valid');
+        }
+      },
+      onDatagram: (plain) => this.#onDatagram(device, plain),
+      onClose: (reason) => {
+        if (this.#links.get(device) === link) this.#unlink(device, link, reason);
+      },
+    });
+    this.#send(device, {
+      type: 'hello',
+      protocol: 1,
+      name: this.#options.name.slice(0, deviceNameLengthMax),
+      port: this.#opened.address.port,
+    });
+  }
+
+  #unlink(device: DeviceId, link: Link, reason: string): void {
+    this.#links.delete(device);
+    this.#payloadOut += link.server.payloadOut;
+    link.session.close(reason);
+    if (!link.greeted) {
+      if (link.session.initiator)
+        this.#handle({ type: 'dial-failed', address: link.address, reason, device });
+      return;
+    }
+    this.fetcher.sourceDown(device);
+    this.#handle({ type: 'session-closed', device });
+    this.#options.events.onPeer(device, 'disconnected', reason);
+  }
+
+  #onMessage(device: DeviceId, link: Link, message: Message): void {
+    if (this.#links.get(device) !== link) return;
+    const onError = (error: unknown): void => this.#options.events.onError(error);
+    if (message.type === 'hello') return this.#onHello(device, link, message);
+    if (!link.greeted) throw new ShoalError('MALFORMED', 'the first message must be a hello');
+    switch (message.type) {
+      case 'heads': {
+        const heads = this.#decodeHeads(message.heads);
+        if (heads.some(({ head }) => head.device === device)) this.#fresh.add(device);
+        this.#handle({ type: 'heads', heads, from: device, via: 'session' });
+        // The head may be the known one: whoever waits for a fresh one is told all the same.
+        this.#options.events.onFresh(device);
+        return;
+      }
+      case 'members': {
+        const records = message.records.map((bytes) =>
+          decodeMemberRecord(this.#options.replica.share, bytes),
+        );
+        this.#handle({ type: 'member-records', records, from: device });
+        return;
+      }
+      case 'addresses':
+        this.#handle({ type: 'addresses', list: message.list, from: device });
+        return;
+      case 'want':
+        link.server.want(message.ids, onError);
+        return;
+      case 'chunk':
+        this.#heard(device);
+        this.fetcher.onChunk(device, message.id, message.chunk).catch(onError);
+        return;
+      case 'absent':
+        this.fetcher.onAbsent(device, message.ids);
+        return;
+      case 'ping':
+        this.#send(device, { type: 'pong', nonce: message.nonce });
+        return;
+      case 'pong':
+        this.#heard(device);
+        return;
+      case 'refuse':
+        this.#drop(device, message.text);
+        return;
+      case 'join':
+      case 'welcome':
+        throw new ShoalError('MALFORMED', 'a member has no use for a ticket');
+    }
+  }
+
+  #onHello(device: DeviceId, link: Link, hello: Extract<Message, { type: 'hello' }>): void {
+    if (link.greeted) throw new ShoalError('MALFORMED', 'a second hello');
+    link.greeted = true;
+    this.#names.set(device, hello.name);
+    this.fetcher.sourceUp(device);
+    const { address } = link;
+    this.#handle({
+      type: 'session-opened',
+      device,
+      address,
+      initiator: link.session.initiator,
+      listenPort: hello.port,
+    });
+    this.#options.events.onPeer(device, 'connected', address);
+  }
+
+  #onDatagram(device: DeviceId, plain: Uint8Array): void {
+    let datagram: Datagram;
+    try {
+      datagram = decodeDatagram(plain);
+      if (datagram.type === 'heads') {
+        this.#handle({
+          type: 'heads',
+          heads: this.#decodeHeads(datagram.heads),
+          from: device,
+          via: 'datagram',
+        });
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof ShoalError)) return this.#options.events.onError(error);
+      this.#options.events.onReport(
+        `${this.nameOf(device)} sent a datagram that is not valid: ${error.message}`,
+        device,
+      );
+      return;
+    }
+    this.#handle({ type: datagram.type, from: device, nonce: datagram.nonce });
+  }
+
+  #decodeHeads(heads: readonly Uint8Array[]): SignedHead[] {
+    return heads.map((bytes) => decodeHead(this.#options.replica.share, bytes));
+  }
+
+  #heard(device: DeviceId): void {
+    this.#handle({ type: 'heard', from: device });
+  }
+
+  #handle(event: GossipEvent): void {
+    if (this.#closing.signal.aborted) return;
+    for (const effect of this.#gossip.handle(event, this.#options.now())) this.#perform(effect);
+  }
+
+  #perform(effect: GossipEffect): void {
+    const { events, replica } = this.#options;
+    switch (effect.type) {
+      case 'dial':
+        this.#dial(effect.address, effect.device);
+        return;
+      case 'send':
+        this.#send(effect.device, effect.message);
+        return;
+      case 'datagram':
+        this.#links.get(effect.device)?.session.sendDatagram(encodeDatagram(effect.datagram));
+        return;
+      case 'close-session':
+        this.#drop(effect.device, effect.reason);
+        return;
+      case 'store-head':
+        this.#keep('head', effect.head.head.device, effect.head.bytes);
+        return;
+      case 'store-member':
+        this.#keep('member', effect.record.record.device, effect.record.bytes);
+        return;
+      case 'store-address':
+        this.#keep('address', effect.device, Buffer.from(effect.address, 'utf8'));
+        return;
+      case 'head-advanced':
+        if (effect.head.head.device !== replica.device) events.onHead(effect.head);
+        return;
+      case 'wake':
+        this.#wake(effect.at);
+        return;
+      case 'report':
+        if (effect.kind === 'future-state') events.onRolledBack();
+        else events.onReport(effect.text, effect.device);
+        return;
+    }
+  }
+
+  #wake(at: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => {
+        this.fetcher.tick();
+        this.#handle({ type: 'tick' });
+      },
+      Math.max(0, at - this.#options.now()),
+    );
+  }
+
+  #dial(address: string, device: DeviceId | undefined): void {
+    this.#opened
+      .dial(address, { ...(device === undefined ? {} : { expect: device }), signal: this.#closing.signal })
+      .then((session) => this.#take(session, address))
+      .catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof ShoalError && error.code === 'REFUSED')
+          this.#options.events.onReport(reason, device);
+        this.#handle({ type: 'dial-failed', address, reason });
+      });
+  }
+
+  #send(device: DeviceId, message: Message): void {
+    const link = this.#links.get(device);
+    if (link === undefined) return;
+    link.session.send(encodeMessage(message)).catch((error: unknown) => {
+      if (!(error instanceof ShoalError)) this.#options.events.onError(error);
+    });
+  }
+
+  #drop(device: DeviceId, reason: string): void {
+    const link = this.#links.get(device);
+    if (link !== undefined) this.#unlink(device, link, reason);
+  }
+
+  #keep(kind: 'head' | 'member' | 'address', key: string, value: Uint8Array): void {
+    this.#options.replica.store
+      .commit([{ kind, key, value }], { durable: kind === 'member' })
+      .catch((error: unknown) => this.#options.events.onError(error));
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * An open share: settings, keys, store, folder and replica of one share, held by this process. Whoever opens it
+ * holds the store's lock until `close`.
+ */
+import { Folder } from '../folder/index.js';
+import { Store } from '../store/index.js';
+import { recover } from './apply.js';
+import { type Config, readConfig } from './config.js';
+import type { Layout } from './layout.js';
+import { Replica } from './replica.js';
+import { readSecrets } from './secrets.js';
+
+export interface OpenShare {
+  readonly layout: Layout;
+  readonly config: Config;
+  readonly store: Store;
+  readonly folder: Folder;
+  readonly replica: Replica;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly now: () => number;
+  /** A chunk in the store turned out damaged: it is not served, and is fetched again when it is needed. */
+  readonly onDamage?: (id: string) => void;
+}
+
+/**
+ * Opens the share, removes what an earlier process left unfinished and settles its journal.
+ * @throws ShoalError SHARE_BUSY, STORE_UNOPENABLE, NOT_A_SHARE, USAGE (settings), REFUSED (keys open to others)
+ */
+export async function openShare(layout: Layout, options: OpenOptions): Promise<OpenShare> {
+  const config = await readConfig(layout);
+  const secrets = await readSecrets(layout);
+  const { onDamage } = options;
+  const store = await Store.open(layout.store, onDamage === undefined ? {} : { onDamage });
+  try {
+    const folder = await Folder.open(layout.root);
+    await folder.cleanTemporary();
+    const replica = await Replica.open({ share: config.share, secrets, store, now: options.now });
+    await recover(replica, folder);
+    return { layout, config, store, folder, replica, close: () => store.close() };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * What this room keeps in the store's records, as canonical CBOR arrays: the local state, a stat record for each
+ * path, and what is known of a ticket. The store adds the checksums.
+ */
+import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import type { FileStat } from '../folder/index.js';
+import { parseRelPath, type RelPath } from '../manifest/index.js';
+import {
+  type ActorId,
+  actorIdFromBytes,
+  actorIdToBytes,
+  type DeviceId,
+  deviceIdFromBytes,
+  deviceIdToBytes,
+} from '../trust/index.js';
+
+/** What this device says of itself: changed in one durable commit with the tree it names. */
+export interface LocalState {
+  readonly actor: ActorId;
+  /** Writes counted so far under `actor`. */
+  readonly counter: number;
+  /** Heads signed so far under `actor`. */
+  readonly sequence: number;
+  /** The own tree. */
+  readonly root: ChunkId;
+  /** Unix ms of the last head. */
+  readonly headTime: number;
+}
+
+export function encodeLocalState(state: LocalState): Uint8Array {
+  return encodeRecord([
+    1,
+    actorIdToBytes(state.actor),
+    state.counter,
+    state.sequence,
+    chunkIdToBytes(state.root),
+    state.headTime,
+  ]);
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeLocalState(bytes: Uint8Array): LocalState {
+  const fields = decodeRecord(bytes, 6, 'local state');
+  return {
+    actor: actorIdFromBytes(bytesOf(fields[1])),
+    counter: countOf(fields[2]),
+    sequence: countOf(fields[3]),
+    root: chunkIdFromBytes(bytesOf(fields[4])),
+    headTime: countOf(fields[5]),
+  };
+}
+
+/**
+ * The stat cache's record of one path. It exists only while the tree's entry of that path is what the file with
+ * this stat contains: both change in one commit.
+ */
+export interface StatRecord {
+  readonly stat: FileStat;
+  /**
+   * The file changed so shortly before it was looked at that a later change could leave the same stat: it is
+   * read again at the next scan (the "racy" problem that git describes in racy-git.txt).
+   */
+  readonly racy: boolean;
+}
+
+export function encodeStatRecord({ stat, racy }: StatRecord): Uint8Array {
+  return encodeRecord([1, stat.size, stat.mtimeNs, stat.ctimeNs, stat.inode, stat.executable, racy]);
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeStatRecord(bytes: Uint8Array): StatRecord {
+  const fields = decodeRecord(bytes, 7, 'stat record');
+  return {
+    stat: {
+      size: countOf(fields[1]),
+      mtimeNs: bigOf(fields[2]),
+      ctimeNs: bigOf(fields[3]),
+      inode: bigOf(fields[4]),
+      executable: fields[5] === true,
+    },
+    racy: fields[6] === true,
+  };
+}
+
+/** What the inviter remembers of a ticket. Its key in the store is a hash of the token, not the token. */
+export interface TicketRecord {
+  readonly role: 'rw' | 'ro';
+  readonly expires: number;
+  /** The device that used it, if any: the same device may ask again, nobody else. */
+  readonly usedBy: DeviceId | undefined;
+}
+
+export function encodeTicketRecord(ticket: TicketRecord): Uint8Array {
+  return encodeRecord([
+    1,
+    ticket.role,
+    ticket.expires,
+    ticket.usedBy === undefined ? null : deviceIdToBytes(ticket.usedBy),
+  ]);
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeTicketRecord(bytes: Uint8Array): TicketRecord {
+  const fields = decodeRecord(bytes, 4, 'ticket');
+  const role = fields[1] === 'rw' ? 'rw' : 'ro';
+  return {
+    role,
+    expires: countOf(fields[2]),
+    usedBy: fields[3] === null ? undefined : deviceIdFromBytes(bytesOf(fields[3])),
+  };
+}
+
+/**
+ * The record key of a path: '/' becomes NUL, which no path contains, so that the store's byte order is the
+ * tree's order.
+ */
+export function pathKey(path: RelPath): string {
+  return path.replaceAll('/', '\0');
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function pathOfKey(key: string): RelPath {
+  try {
+    return parseRelPath(key.replaceAll('\0', '/'));
+  } catch (cause) {
+    throw damaged('path', cause);
+  }
+}
+
+function encodeRecord(fields: readonly unknown[]): Uint8Array {
+  return encode(fields, rfc8949EncodeOptions);
+}
+
+function decodeRecord(bytes: Uint8Array, count: number, what: string): unknown[] {
+  let fields: unknown;
+  try {
+    fields = decode(bytes);
+  } catch (cause) {
+    throw damaged(what, cause);
+  }
+  if (!Array.isArray(fields) || fields.length !== count || fields[0] !== 1) throw damaged(what);
+  return fields;
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw damaged('byte field');
+  return value;
+}
+
+function countOf(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw damaged('number field');
+  return value;
+}
+
+function bigOf(value: unknown): bigint {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+  throw damaged('number field');
+}
+
+function damaged(what: string, cause?: unknown): ShoalError {
+  return new ShoalError(
+    'STORE_DAMAGED',
+    `A ${what} in the store is damaged: run \`shoal verify\`.`,
+    cause === undefined ? {} : { cause },
+  );
+}

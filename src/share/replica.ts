@@ -1,0 +1,215 @@
+/**
+ * A replica: the own tree, the local state and the keys of one device in one share, over the store.
+ *
+ * Invariants:
+ * - The own tree changes only in `commit`, under `exclusive`, in one durable batch with the state and the stat records.
+ * - A stat record of a path exists only while the tree's entry is what a file with that stat contains.
+ * - A head is signed only after everything under its root is durable.
+ * It does not scan, does not talk to peers, and does not touch the user's files.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type ChunkId,
+  type ChunkingParameters,
+  chunkingParametersOf,
+  deriveKey,
+  encodeChunk,
+} from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import {
+  compareVersions,
+  type Entry,
+  type NodeStore,
+  type RelPath,
+  Tree,
+  type Write,
+} from '../manifest/index.js';
+import type { RecordChange, Store } from '../store/index.js';
+import {
+  actorIdFromBytes,
+  type DeviceId,
+  deviceIdFromBytes,
+  type ShareId,
+  type SignedHead,
+  shareIdToBytes,
+  signHead,
+} from '../trust/index.js';
+import { Mutex } from './mutex.js';
+import {
+  decodeLocalState,
+  encodeLocalState,
+  encodeStatRecord,
+  type LocalState,
+  pathKey,
+  type StatRecord,
+} from './records.js';
+import type { Secrets } from './secrets.js';
+
+/** What one commit changes. `stats`: undefined removes the record of that path. */
+export interface Change {
+  readonly entries?: readonly Entry[];
+  readonly removed?: readonly RelPath[];
+  readonly stats?: ReadonlyMap<RelPath, StatRecord | undefined>;
+  readonly journalDone?: readonly RelPath[];
+}
+
+const stateKey = 'local';
+
+export class Replica {
+  readonly share: ShareId;
+  readonly device: DeviceId;
+  readonly store: Store;
+  readonly tree: Tree;
+  readonly nodes: NodeStore;
+  readonly cutting: ChunkingParameters;
+  readonly secrets: Secrets;
+  readonly #lock = new Mutex();
+  readonly #now: () => number;
+  #state: LocalState;
+
+  private constructor(options: {
+    share: ShareId;
+    secrets: Secrets;
+    store: Store;
+    tree: Tree;
+    nodes: NodeStore;
+    state: LocalState;
+    now: () => number;
+  }) {
+    this.share = options.share;
+    this.secrets = options.secrets;
+    this.device = deviceIdFromBytes(options.secrets.device.publicKey);
+    this.store = options.store;
+    this.tree = options.tree;
+    this.nodes = options.nodes;
+    this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
+    this.#state = options.state;
+    this.#now = options.now;
+  }
+
+  /** Reads the local state; a store without one begins with an empty tree and a new actor. */
+  static async open(options: {
+    share: ShareId;
+    secrets: Secrets;
+    store: Store;
+    now: () => number;
+  }): Promise<Replica> {
+    const nodes = nodeStoreOver(options.store);
+    const tree = new Tree(nodes, deriveKey('shoal manifest tree v1', shareIdToBytes(options.share)));
+    const bytes = await options.store.getRecord('state', stateKey);
+    const state = bytes === undefined ? await beginState(tree) : decodeLocalState(bytes);
+    const replica = new Replica({ ...options, tree, nodes, state });
+    if (bytes === undefined) await replica.exclusive(() => replica.commit({}));
+    return replica;
+  }
+
+  get root(): ChunkId {
+    return this.#state.root;
+  }
+
+  get state(): LocalState {
+    return this.#state;
+  }
+
+  /** Runs `task` while nobody else changes the own tree. Not re-entrant. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#lock.run(task);
+  }
+
+  /** The next write of this device, made of content last changed at `mtimeNs`. Counted durably by the next `commit`. */
+  nextWrite(mtimeNs: bigint): Write {
+    const counter = this.#state.counter + 1;
+    this.#state = { ...this.#state, counter };
+    return { actor: this.#state.actor, counter, mtimeNs };
+  }
+
+  /** Changes the own tree, durably, with everything that goes with it. Call under `exclusive`. */
+  async commit(change: Change): Promise<void> {
+    let root = this.#state.root;
+    if (change.entries !== undefined && change.entries.length > 0)
+      root = await this.tree.apply(root, change.entries);
+    if (change.removed !== undefined && change.removed.length > 0)
+      root = await this.tree.remove(root, change.removed);
+    const state = { ...this.#state, root };
+    await this.#write(state, change);
+    // nextWrite may have counted on while the batch was written; what it counted is committed by its own commit.
+    this.#state = { ...state, counter: this.#state.counter };
+  }
+
+  /** Signs a head over the own tree, with the next sequence number. */
+  signHead(): Promise<SignedHead> {
+    return this.exclusive(async () => {
+      const time = Math.max(this.#now(), this.#state.headTime + 1);
+      const state = { ...this.#state, sequence: this.#state.sequence + 1, headTime: time };
+      await this.#write(state, {});
+      this.#state = { ...state, counter: this.#state.counter };
+      const { actor, sequence, root } = state;
+      return signHead(this.secrets.device.privateKey, {
+        share: this.share,
+        device: this.device,
+        actor,
+        sequence,
+        root,
+        time,
+      });
+    });
+  }
+
+  /** The state was rolled back or copied (peers know later heads): counts on under a new actor, so that no dot is used twice. */
+  takeNewActor(): Promise<void> {
+    return this.exclusive(async () => {
+      const state = { ...this.#state, actor: actorIdFromBytes(randomBytes(8)), counter: 0, sequence: 0 };
+      await this.#write(state, {});
+      this.#state = state;
+    });
+  }
+
+  async #write(state: LocalState, change: Change): Promise<void> {
+    const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value: encodeLocalState(state) }];
+    for (const [path, record] of change.stats ?? []) {
+      const key = pathKey(path);
+      batch.push(
+        record === undefined
+          ? { kind: 'stat', key, delete: true }
+          : { kind: 'stat', key, value: encodeStatRecord(record) },
+      );
+    }
+    for (const path of change.journalDone ?? [])
+      batch.push({ kind: 'journal', key: pathKey(path), delete: true });
+    await this.store.commit(batch, { durable: true });
+  }
+}
+
+/** Whether two entries of one path are the same version: what was planned against one holds for the other. */
+export function isSameVersion(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.kind === b.kind && compareVersions(a.version, b.version) === 'equal';
+}
+
+function nodeStoreOver(store: Store): NodeStore {
+  return {
+    get: (id) => store.chunks.get(id),
+    put: (id, bytes) => store.chunks.put(id, encodeChunk(bytes)),
+  };
+}
+
+async function beginState(tree: Tree): Promise<LocalState> {
+  return {
+    actor: actorIdFromBytes(randomBytes(8)),
+    counter: 0,
+    sequence: 0,
+    root: await tree.emptyRoot(),
+    headTime: 0,
+  };
+}
+
+/** @throws ShoalError CHUNK_MISSING: what a plan relied on is not in the store */
+export function chunkMissing(id: ChunkId): ShoalError {
+  return new ShoalError(
+    'CHUNK_MISSING',
+    `Chunk ${id.slice(0, 12)} is not in the store: run \`shoal verify\`, or wait for a peer that has it.`,
+    {
+      data: { id },
+    },
+  );
+}

@@ -1,0 +1,156 @@
+/**
+ * Running a share in this process, with its control socket: what `watch` and `sync` do. And asking the process
+ * that runs one, where there is one: what every other command does first.
+ */
+import { isShoalError, ShoalError } from '../error.js';
+import { encodeTicket } from '../trust/index.js';
+import { makeTicket } from './admission.js';
+import { parseAddress } from './config.js';
+import { askRunning, type ControlQuestion } from './control-client.js';
+import { type ControlRequest, ControlServer } from './control-server.js';
+import { Daemon, type DaemonOptions } from './daemon.js';
+import { controlSocketPath, type Layout } from './layout.js';
+import { type OpenShare, openShare } from './open-share.js';
+import { ownAddresses } from './own-address.js';
+import { statusOf } from './status.js';
+import { syncOnce } from './sync.js';
+import { verifyShare } from './verify.js';
+
+/** A process that has just ended may hold the store's lock for a moment longer. */
+const lockPatienceMs = 3000;
+const lockRetryMs = 100;
+
+/**
+ * Opens the share, starts its daemon and control socket, runs `task`, and closes everything in order.
+ * @throws ShoalError SHARE_BUSY if another process has it
+ */
+export async function runShare<T>(
+  layout: Layout,
+  options: DaemonOptions,
+  task: (daemon: Daemon) => Promise<T>,
+): Promise<T> {
+  const share = await openPatiently(layout, options);
+  let daemon: Daemon | undefined;
+  let control: ControlServer | undefined;
+  try {
+    // The socket opens first, so that other commands find who holds the lock; they wait until the daemon has started.
+    const started = Daemon.start(share, options);
+    started.catch(() => undefined); // Awaited below; a request may await it too.
+    control = await ControlServer.open(await controlSocketPath(layout), async (request, report, signal) =>
+      answer(await started, options, request, report, signal),
+    );
+    daemon = await started;
+    return await task(daemon);
+  } finally {
+    await daemon?.stop();
+    await control?.close();
+    await share.close();
+  }
+}
+
+/**
+ * Asks the process that runs the share; where there is none, opens the share here and runs `local`.
+ * @throws ShoalError SHARE_BUSY if a process holds the share and does not answer
+ */
+export async function askOrOpen<T>(
+  layout: Layout,
+  question: ControlQuestion,
+  local: (share: OpenShare) => Promise<T>,
+  now: () => number,
+): Promise<T> {
+  const path = await controlSocketPath(layout);
+  const deadline = now() + lockPatienceMs;
+  for (;;) {
+    const answered = await askRunning(path, question);
+    if (answered !== undefined) return answered as T;
+    try {
+      const share = await openShare(layout, { now });
+      try {
+        return await local(share);
+      } finally {
+        await share.close();
+      }
+    } catch (error) {
+      if (!isShoalError(error, 'SHARE_BUSY') || now() >= deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, lockRetryMs));
+    }
+  }
+}
+
+async function openPatiently(layout: Layout, options: DaemonOptions): Promise<OpenShare> {
+  const deadline = options.now() + lockPatienceMs;
+  for (;;) {
+    try {
+      return await openShare(layout, {
+        now: options.now,
+        onDamage: (id) => options.listener({ event: 'damage', id }),
+      });
+    } catch (error) {
+      if (!isShoalError(error, 'SHARE_BUSY') || options.now() >= deadline || options.signal.aborted)
+        throw error;
+      await new Promise((resolve) => setTimeout(resolve, lockRetryMs));
+    }
+  }
+}
+
+async function answer(
+  daemon: Daemon,
+  options: DaemonOptions,
+  request: ControlRequest,
+  report: (progress: unknown) => void,
+  gone: AbortSignal,
+): Promise<unknown> {
+  const { now } = options;
+  const given = request.arguments;
+  switch (request.command) {
+    case 'status':
+      return statusOf(daemon);
+    case 'sync': {
+      for (const peer of listOf(given.peers)) daemon.mesh.addPeer(parseAddress(peer));
+      return syncOnce(daemon, {
+        now,
+        signal: AbortSignal.any([gone, AbortSignal.timeout(numberOf(given.timeoutMs))]),
+      });
+    }
+    case 'verify':
+      return verifyShare(daemon.share, {
+        files: given.files === true,
+        store: given.store === true,
+        now,
+        onProgress: report,
+        signal: gone,
+      });
+    case 'invite': {
+      const addresses = listOf(given.addresses);
+      const ticket = await makeTicket(daemon.share.replica, {
+        role: given.role === 'ro' ? 'ro' : 'rw',
+        expires: numberOf(given.expires),
+        addresses: addresses.length > 0 ? addresses : ownAddresses(daemon.mesh.address.port),
+      });
+      return {
+        ticket: encodeTicket(ticket),
+        addresses: ticket.addresses,
+        role: ticket.role,
+        expires: ticket.expires,
+      };
+    }
+    case 'approve':
+      return { approved: await daemon.approve() };
+    default:
+      throw new ShoalError(
+        'MALFORMED',
+        `The running share does not know the command "${request.command}": is it of another version?`,
+      );
+  }
+}
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new ShoalError('MALFORMED', 'A number is missing in a request on the control socket.');
+  }
+  return value;
+}

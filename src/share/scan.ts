@@ -1,0 +1,368 @@
+/**
+ * Scan: compares the user's folder with the own tree and takes in what the user changed.
+ *
+ * One pass merges three sequences that come in the same order: what the walk finds, the tree's entries, and the
+ * stat records. What looks the same by size, mtime, ctime and inode is not read. Results are committed in batches,
+ * under the replica's lock, and only where neither the entry nor the file has changed meanwhile: otherwise the
+ * path is left for the next scan.
+ *
+ * It never takes for deleted what it could not see: unreadable directories, ignored and blocked names.
+ */
+import { ShoalError } from '../error.js';
+import { type FileStat, type Folder, type Found, type IgnoreRules, statEquals } from '../folder/index.js';
+import {
+  compareRelPath,
+  deleteEntry,
+  type Entry,
+  mtimeNsOf,
+  type RelPath,
+  sameContent,
+  supersede,
+} from '../manifest/index.js';
+import { forEachConcurrent } from './concurrency.js';
+import { type FoundThing, type Ingested, ingest } from './ingest.js';
+import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
+import { isSameVersion, type Replica } from './replica.js';
+
+export interface ScanOptions {
+  readonly replica: Replica;
+  readonly folder: Folder;
+  /** Whether this device may write: a read-only one reports local changes as blocked and keeps them. */
+  readonly mayWrite: boolean;
+  /** Deletions beyond the guard are taken in only when the user approved them. */
+  readonly deletionsApproved: boolean;
+  readonly now: () => number;
+  readonly onProgress?: (progress: { files: number; bytes: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ScanResult {
+  /** Paths with new or changed content, and deletions, that were committed. */
+  readonly changed: number;
+  readonly deleted: number;
+  /** Paths to look at again soon: they changed while they were read. */
+  readonly unsettled: readonly RelPath[];
+  readonly blocked: ReadonlyMap<string, string>;
+  /** Deletions that the guard holds, if any. */
+  readonly held: { readonly deletions: number; readonly of: number } | undefined;
+}
+
+/** Deletions are held when a full scan finds more than this many and more than half of all files gone. */
+export const heldDeletionsMin = 20;
+/** Files read at once: enough to hide the latency of small ones. */
+const ingestConcurrency = 16;
+/** A commit follows after so many results. */
+const resultsPerCommit = 2000;
+/** A file changed less than this before its stat was taken may change again and look the same. */
+const racyMs = 100;
+/** Times are set as doubles: a difference below this is rounding, not a change. */
+const mtimeToleranceNs = 2000n;
+
+interface Difference {
+  readonly path: RelPath;
+  readonly found: FoundThing | undefined;
+  /** The tree's entry when the pass saw it. */
+  readonly entry: Entry | undefined;
+}
+
+interface Result extends Difference {
+  readonly ingested: Ingested | undefined;
+}
+
+/** @param paths - where to look, each with all that is under it; undefined: everywhere */
+export async function scan(options: ScanOptions, paths?: readonly RelPath[]): Promise<ScanResult> {
+  await options.folder.assertPresent();
+  return new Scan(options, await options.folder.loadIgnore()).run(
+    paths === undefined ? [undefined] : outermost(paths),
+  );
+}
+
+class Scan {
+  readonly #options: ScanOptions;
+  readonly #ignore: IgnoreRules;
+  readonly #blocked = new Map<string, string>();
+  readonly #unsettled: RelPath[] = [];
+  readonly #missing: Difference[] = [];
+  #results: Result[] = [];
+  #changed = 0;
+  #files = 0;
+  #bytes = 0;
+
+  constructor(options: ScanOptions, ignore: IgnoreRules) {
+    this.#options = options;
+    this.#ignore = ignore;
+  }
+
+  async run(places: readonly (RelPath | undefined)[]): Promise<ScanResult> {
+    const { replica } = this.#options;
+    const { files } = await replica.tree.totals(replica.root);
+    for (const under of places) {
+      await forEachConcurrent(this.#differences(under), ingestConcurrency, (difference) =>
+        this.#take(difference),
+      );
+    }
+    await this.#flush();
+    const held = this.#heldDeletions(files);
+    const deleted = held === undefined ? await this.#commitDeletions() : 0;
+    return { changed: this.#changed, deleted, unsettled: this.#unsettled, blocked: this.#blocked, held };
+  }
+
+  /** The merge of walk, tree and stat records: yields only what looks different. */
+  async *#differences(under: RelPath | undefined): AsyncGenerator<Difference> {
+    const { replica, folder, signal } = this.#options;
+    const root = replica.root;
+    const entries = new Cursor(
+      replica.tree.entries(root, under === undefined ? {} : { under }),
+      (entry) => entry.path,
+    );
+    const stats = new Cursor(statRecords(replica, under), ([path]) => path);
+    const unreadable: RelPath[] = [];
+    const missing = (entry: Entry): void => {
+      if (entry.kind === 'deleted') return;
+      if (unreadable.some((place) => entry.path === place || isUnder(entry.path, place))) return;
+      if (this.#isIgnored(entry)) return;
+      this.#missing.push({ path: entry.path, found: undefined, entry });
+    };
+    const walk = folder.walk({
+      ignore: this.#ignore,
+      ...(under === undefined ? {} : { under }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    for await (const found of walk) {
+      signal?.throwIfAborted();
+      if (found.kind === 'blocked') {
+        this.#blocked.set(found.name, found.reason);
+        if (found.path !== undefined) unreadable.push(found.path);
+        continue;
+      }
+      for await (const entry of entries.before(found.path)) missing(entry);
+      const entry = await entries.at(found.path);
+      if (found.kind === 'unreadable') {
+        unreadable.push(found.path);
+        this.#blocked.set(found.path, found.reason);
+        continue;
+      }
+      await stats.skipBefore(found.path);
+      const record = (await stats.at(found.path))?.[1];
+      if (!looksSame(found, entry, record)) yield { path: found.path, found, entry };
+    }
+    for await (const entry of entries.rest()) missing(entry);
+  }
+
+  async #take(difference: Difference): Promise<void> {
+    const { replica, folder, signal } = this.#options;
+    const { found, path } = difference;
+    if (found === undefined) return;
+    let ingested: Ingested | undefined;
+    try {
+      ingested = await ingest(replica, folder, found, signal);
+    } catch (error) {
+      if (!(error instanceof ShoalError) || (error.code !== 'IO' && error.code !== 'PATH_REJECTED'))
+        throw error;
+      this.#blocked.set(path, error.message);
+      return;
+    }
+    if (ingested === undefined) {
+      this.#unsettled.push(path);
+      return;
+    }
+    if (found.kind === 'file') {
+      this.#files++;
+      this.#bytes += found.stat.size;
+      this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
+    }
+    this.#results.push({ ...difference, ingested });
+    if (this.#results.length >= resultsPerCommit) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const results = this.#results;
+    this.#results = [];
+    if (results.length > 0) await this.#options.replica.exclusive(() => this.#commit(results));
+  }
+
+  async #commit(results: readonly Result[]): Promise<void> {
+    const { replica, folder } = this.#options;
+    const entries: Entry[] = [];
+    const stats = new Map<RelPath, StatRecord | undefined>();
+    for (const { path, entry, ingested } of results) {
+      if (ingested === undefined) continue;
+      const current = await replica.tree.get(replica.root, path);
+      const again = await folder.look(path, this.#ignore);
+      if (!isSameVersion(current, entry) || !matches(again, ingested)) {
+        this.#unsettled.push(path);
+        continue;
+      }
+      const next = this.#nextEntry(path, current, ingested);
+      if (next !== undefined && !this.#options.mayWrite) {
+        this.#blocked.set(path, readOnlyReason);
+        continue;
+      }
+      if (next !== undefined) entries.push(next);
+      if (ingested.stat !== undefined)
+        stats.set(path, { stat: ingested.stat, racy: this.#isRacy(ingested.stat) });
+    }
+    this.#changed += entries.length;
+    if (entries.length > 0 || stats.size > 0) await replica.commit({ entries, stats });
+  }
+
+  #nextEntry(path: RelPath, current: Entry | undefined, { content, mtimeNs }: Ingested): Entry | undefined {
+    const write = { actor: '', counter: 0, mtimeNs };
+    const candidate = supersede(current, path, content, write);
+    if (current !== undefined && sameContent(current, candidate)) {
+      const difference = mtimeNsOf(current) - mtimeNs;
+      const isClose = difference < mtimeToleranceNs && difference > -mtimeToleranceNs;
+      if (content.kind === 'directory' || isClose) return undefined;
+    }
+    return this.#options.mayWrite
+      ? supersede(current, path, content, this.#options.replica.nextWrite(mtimeNs))
+      : candidate;
+  }
+
+  #heldDeletions(files: number): ScanResult['held'] {
+    const deletions = this.#missing.filter(({ entry }) => entry?.kind === 'file').length;
+    if (this.#options.deletionsApproved || deletions <= heldDeletionsMin || deletions * 2 <= files)
+      return undefined;
+    return { deletions, of: files };
+  }
+
+  async #commitDeletions(): Promise<number> {
+    const { replica, folder, mayWrite } = this.#options;
+    if (this.#missing.length === 0) return 0;
+    await folder.assertPresent();
+    return replica.exclusive(async () => {
+      const entries: Entry[] = [];
+      const stats = new Map<RelPath, undefined>();
+      for (const { path, entry } of this.#missing) {
+        const current = await replica.tree.get(replica.root, path);
+        if (current === undefined || current.kind === 'deleted' || !isSameVersion(current, entry)) continue;
+        const found = await folder.look(path, this.#ignore);
+        if (found !== undefined) {
+          this.#unsettled.push(path);
+          continue;
+        }
+        if (!mayWrite) {
+          this.#blocked.set(path, readOnlyReason);
+          continue;
+        }
+        entries.push(deleteEntry(current, replica.nextWrite(0n)));
+        stats.set(path, undefined);
+      }
+      if (entries.length > 0) await replica.commit({ entries, stats });
+      return entries.length;
+    });
+  }
+
+  #isIgnored(entry: Entry): boolean {
+    return this.#ignore.ignores(entry.path, entry.kind === 'directory' ? 'directory' : 'other');
+  }
+
+  #isRacy(stat: FileStat): boolean {
+    return BigInt(this.#options.now() - racyMs) * 1_000_000n < stat.ctimeNs;
+  }
+}
+
+export const readOnlyReason =
+  'changed here, but this device may only read: move your version elsewhere, or ask for a ticket with the role rw';
+
+function looksSame(
+  found: FoundThing,
+  entry: Entry | undefined,
+  record: StatRecord | undefined,
+): boolean {
+  if (entry === undefined || entry.kind !== found.kind) return false;
+  if (found.kind === 'directory') return true;
+  return record !== undefined && !record.racy && statEquals(record.stat, found.stat);
+}
+
+function matches(found: Found | undefined, { content, stat }: Ingested): boolean {
+  if (found === undefined || found.kind !== content.kind) return false;
+  if (found.kind === 'file' || found.kind === 'symlink') return stat !== undefined && statEquals(found.stat, stat);
+  return true;
+}
+
+/** `paths` without those that lie under another of them. */
+function outermost(paths: readonly RelPath[]): RelPath[] {
+  const kept: RelPath[] = [];
+  for (const path of [...new Set(paths)].sort(compareRelPath)) {
+    const last = kept.at(-1);
+    if (last === undefined || !isUnder(path, last)) kept.push(path);
+  }
+  return kept;
+}
+
+export function isUnder(path: RelPath, directory: RelPath): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+async function* statRecords(
+  replica: Replica,
+  under: RelPath | undefined,
+): AsyncGenerator<[RelPath, StatRecord]> {
+  const options = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
+  for await (const [key, bytes] of replica.store.records('stat', options))
+    yield [pathOfKey(key), decodeStatRecord(bytes)];
+}
+
+/** Reads a sorted sequence along with another one. */
+class Cursor<T> {
+  readonly #items: AsyncIterator<T>;
+  readonly #pathOf: (item: T) => RelPath;
+  #next: T | undefined;
+  #started = false;
+
+  constructor(items: AsyncIterable<T>, pathOf: (item: T) => RelPath) {
+    this.#items = items[Symbol.asyncIterator]();
+    this.#pathOf = pathOf;
+  }
+
+  /** Takes and yields what stands before `path`. */
+  async *before(path: RelPath): AsyncGenerator<T> {
+    for (
+      let item = await this.#peek();
+      item !== undefined && compareRelPath(this.#pathOf(item), path) < 0;
+      item = await this.#peek()
+    ) {
+      await this.#advance();
+      yield item;
+    }
+  }
+
+  async skipBefore(path: RelPath): Promise<void> {
+    for (
+      let item = await this.#peek();
+      item !== undefined && compareRelPath(this.#pathOf(item), path) < 0;
+      item = await this.#peek()
+    ) {
+      await this.#advance();
+    }
+  }
+
+  /** Takes the item of exactly `path`, if it is next. */
+  async at(path: RelPath): Promise<T | undefined> {
+    const item = await this.#peek();
+    if (item === undefined || this.#pathOf(item) !== path) return undefined;
+    await this.#advance();
+    return item;
+  }
+
+  async *rest(): AsyncGenerator<T> {
+    for (let item = await this.#peek(); item !== undefined; item = await this.#peek()) {
+      await this.#advance();
+      yield item;
+    }
+  }
+
+  async #peek(): Promise<T | undefined> {
+    if (!this.#started) {
+      this.#started = true;
+      await this.#advance();
+    }
+    return this.#next;
+  }
+
+  async #advance(): Promise<void> {
+    const result = await this.#items.next();
+    this.#next = result.done === true ? undefined : result.value;
+  }
+}
