@@ -1,0 +1,187 @@
+/**
+ * The encoding of an entry: one canonical CBOR array. Decoding accepts exactly what encoding produces, so equal
+ * entries have equal bytes on all devices.
+ *
+ *     deleted    [4, path, heads, overtaken]
+ *     directory  [2, path, heads, overtaken, writes]
+ *     symlink    [3, path, heads, overtaken, writes, conflictOf, target]
+ *     file       [1, path, heads, overtaken, writes, conflictOf, executable, size, depth, parts]
+ *
+ * `heads` and `overtaken` are the two halves of the version, each a flat list of actor, counter; `writes` is a flat
+ * list of actor, counter, mtime, displaced; `parts` one of id, length. Paths and targets are UTF-8 byte strings.
+ */
+import { strict as assert } from 'node:assert';
+import { isShoalError, ShoalError } from '../error.js';
+import {
+  bytesToHex,
+  type Canonical,
+  decodeCanonical,
+  encodeCanonical,
+  encodeText,
+  equalBytes,
+  FieldReader,
+  hexToBytes,
+} from './canonical.js';
+import { conflictPath } from './conflict-path.js';
+import { contentFields, kindCodes, readFile, readSymlink } from './content-codec.js';
+import { conflictOfEntry, type Entry, type LiveEntry, type Write } from './entry.js';
+import { malformed } from './malformed.js';
+import { parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
+import { compareDots, type Version, versionIncludes } from './version.js';
+
+/** Actors that one path's version can name. */
+export const actorsMax = 256;
+/** Concurrent writes of equal content that one entry can list. */
+export const writesMax = 64;
+/** No entry within the bounds is longer: three texts, a full version, all writes, 16 parts. */
+export const entryBytesMax = 20 * 1024;
+const actorBytes = 8;
+const what = 'manifest entry';
+
+type Known = Pick<Entry, 'path' | 'version' | 'overtaken'>;
+
+/** @throws ShoalError LIMIT if the entry knows more than `actorsMax` actors */
+export function encodeEntry(entry: Entry): Uint8Array {
+  if (entry.version.size > actorsMax) {
+    throw new ShoalError(
+      'LIMIT',
+      `More than ${actorsMax} devices wrote to one path: it cannot be recorded.`,
+      {
+        data: { path: entry.path },
+      },
+    );
+  }
+  const fields: Canonical[] = [kindCodes[entry.kind], encodeText(entry.path), ...versionFields(entry)];
+  if (entry.kind !== 'deleted') fields.push(writeFields(entry.writes));
+  if (entry.kind === 'file' || entry.kind === 'symlink') {
+    fields.push(entry.conflictOf === undefined ? null : encodeText(entry.conflictOf));
+  }
+  if (entry.kind !== 'deleted') fields.push(...contentFields(entry));
+  const bytes = encodeCanonical(fields);
+  assert(bytes.length <= entryBytesMax, 'An entry within its bounds must fit in entryBytesMax.');
+  return bytes;
+}
+
+/**
+ * @param bytes - from anybody
+ * @throws ShoalError MALFORMED unless it is the encoding of an entry within all bounds
+ */
+export function decodeEntry(bytes: Uint8Array): Entry {
+  const fields = new FieldReader(decodeCanonical(bytes, what, entryBytesMax), what);
+  const kind = fields.integer('the kind', kindCodes.file, kindCodes.deleted);
+  const known = readKnown(fields);
+  const entry: Entry =
+    kind === kindCodes.deleted ? { kind: 'deleted', ...known } : readLive(fields, kind, known);
+  fields.end();
+  return entry;
+}
+
+/** Whether two entries of one path are the same in everything: content, version and writes. */
+export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return a === b;
+  return equalBytes(encodeEntry(a), encodeEntry(b));
+}
+
+function versionFields({ version, overtaken = [] }: Known): Canonical[] {
+  const late = new Set(overtaken);
+  const heads: Canonical[] = [];
+  const rest: Canonical[] = [];
+  for (const [actor, counter] of [...version].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    (late.has(actor) ? rest : heads).push(hexToBytes(actor), counter);
+  }
+  return [heads, rest];
+}
+
+function writeFields(writes: readonly Write[]): Canonical[] {
+  assert(writes.length >= 1 && writes.length <= writesMax, 'A live entry has 1 to writesMax writes.');
+  return writes.flatMap((write) => [
+    hexToBytes(write.actor),
+    write.counter,
+    write.mtimeNs,
+    write.displaced === true,
+  ]);
+}
+
+function readKnown(fields: FieldReader): Known {
+  const path = readPath(fields.text('the path', pathBytesMax));
+  const heads = readVersion(fields);
+  const rest = readVersion(fields);
+  const version: Version = new Map([...heads, ...rest]);
+  if (version.size !== heads.size + rest.size) throw malformed(what, 'an actor is both head and overtaken');
+  if (version.size > actorsMax) throw malformed(what, `its version names more than ${actorsMax} actors`);
+  return rest.size === 0 ? { path, version } : { path, version, overtaken: [...rest.keys()] };
+}
+
+function readVersion(fields: FieldReader): Version {
+  const list = fields.list('the version', 2, { min: 0, max: actorsMax });
+  const version = new Map<string, number>();
+  let last = '';
+  while (list.remaining > 0) {
+    const actor = readActor(list);
+    if (actor <= last) throw malformed(what, 'the actors of its version are out of order');
+    version.set(actor, list.integer('a counter', 1, Number.MAX_SAFE_INTEGER));
+    last = actor;
+  }
+  return version;
+}
+
+function readLive(fields: FieldReader, kind: number, known: Known): LiveEntry {
+  const live = { ...known, writes: readWrites(fields, known.version) };
+  if (kind === kindCodes.directory) {
+    if (live.writes.some(({ displaced }) => displaced)) throw malformed(what, 'a directory was displaced');
+    return { kind: 'directory', ...live };
+  }
+  const origin = fields.optionalText('the conflict origin', pathBytesMax);
+  const copy = origin === undefined ? live : { ...live, conflictOf: readPath(origin) };
+  const content = kind === kindCodes.file ? readFile(fields, what) : readSymlink(fields);
+  const entry: LiveEntry = { ...copy, ...content };
+  checkDisplaced(entry);
+  return entry;
+}
+
+function readWrites(fields: FieldReader, version: Version): Write[] {
+  const list = fields.list('the writes', 4, { min: 1, max: writesMax });
+  const writes: Write[] = [];
+  while (list.remaining > 0) {
+    const dot = { actor: readActor(list), counter: list.integer('a counter', 1, Number.MAX_SAFE_INTEGER) };
+    const mtimeNs = list.integer64('a modification time');
+    const write: Write = list.boolean('displaced')
+      ? { ...dot, mtimeNs, displaced: true }
+      : { ...dot, mtimeNs };
+    const last = writes.at(-1);
+    if (last !== undefined && compareWrites(last, write) >= 0)
+      throw malformed(what, 'its writes are out of order');
+    if (!write.displaced && !versionIncludes(version, write))
+      throw malformed(what, 'its version does not include its write');
+    writes.push(write);
+  }
+  return writes;
+}
+
+/** A displaced write stands only where the rule of conflict paths puts it: the merge looks for it nowhere else. */
+function checkDisplaced(entry: LiveEntry): void {
+  const origin = conflictOfEntry(entry);
+  if (origin === entry.path) throw malformed(what, 'it is a conflict copy of itself');
+  if (!entry.writes.some(({ displaced }) => displaced)) return;
+  if (origin === undefined) throw malformed(what, 'a displaced write has no origin');
+  if (conflictPath(origin, entry) !== entry.path)
+    throw malformed(what, 'a displaced write is not at its conflict path');
+}
+
+/** The order of the writes of one entry. */
+export function compareWrites(a: Write, b: Write): number {
+  return compareDots(a, b) || Number(a.displaced ?? false) - Number(b.displaced ?? false);
+}
+
+function readActor(fields: FieldReader): string {
+  return bytesToHex(fields.bytes('an actor', actorBytes, actorBytes));
+}
+
+function readPath(text: string): RelPath {
+  try {
+    return parseRelPath(text);
+  } catch (cause) {
+    if (!isShoalError(cause, 'PATH_REJECTED')) throw cause;
+    throw malformed(what, 'its path cannot be in a share', cause);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Node: one piece of the tree, stored and sent as a chunk. A leaf (level 1) holds entries, an inner node holds
+ * children; both in strictly increasing order of path. Each item is kept as its own encoded bytes, so a node is
+ * rebuilt without encoding the items that did not change, and its size is the sum of theirs.
+ *
+ *     node   [format, level, [item, ...]]     each item a byte string: an encoded entry or child
+ *     child  [last path, node id, files, directories, bytes, deleted]
+ *
+ * A single node says nothing about its neighbours: tree-reader.ts checks it against what its parent says of it.
+ */
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { isShoalError } from '../error.js';
+import { type Canonical, decodeCanonical, encodeCanonical, encodeText, FieldReader } from './canonical.js';
+import type { Entry } from './entry.js';
+import { decodeEntry, encodeEntry, entryBytesMax } from './entry-codec.js';
+import { malformed } from './malformed.js';
+import { compareRelPath, parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
+
+/** What lies under a node. Symlinks count as files of 0 bytes. */
+export interface Totals {
+  readonly files: number;
+  readonly directories: number;
+  /** Of the files' content. */
+  readonly bytes: number;
+  readonly deleted: number;
+}
+
+export interface LeafItem {
+  readonly key: RelPath;
+  readonly bytes: Uint8Array;
+  readonly entry: Entry;
+}
+
+export interface ChildItem {
+  /** The last path under the child. */
+  readonly key: RelPath;
+  readonly bytes: Uint8Array;
+  readonly id: ChunkId;
+  readonly totals: Totals;
+}
+
+export type Item = LeafItem | ChildItem;
+
+export interface Node {
+  /** 1 for a leaf, else one more than the level of its children. */
+  readonly level: number;
+  /** Leaf items at level 1, child items above. Empty only in the leaf that is the empty tree. */
+  readonly items: readonly Item[];
+}
+
+export const nodeBytesMax = 64 * 1024;
+/** Far above what any tree needs: the shape loses a factor of 64 a level, 15 at the worst. */
+export const levelMax = 64;
+/** What an item adds to a node beside its own bytes, and a node beside its items: the most CBOR can take. */
+export const itemOverheadBytes = 3;
+export const nodeOverheadBytes = 8;
+const nodeFormat = 1;
+/** An encoded child is at most a path, an id and four numbers long. */
+const childBytesMax = pathBytesMax + 3 + (chunkIdBytes + 2) + 4 * 9 + 1;
+const nodeItemsMax = nodeBytesMax / 8;
+const what = 'manifest node';
+
+export const noTotals: Totals = { files: 0, directories: 0, bytes: 0, deleted: 0 };
+const totalsOfDirectory: Totals = { ...noTotals, directories: 1 };
+const totalsOfDeleted: Totals = { ...noTotals, deleted: 1 };
+const totalsOfSymlink: Totals = { ...noTotals, files: 1 };
+
+/** @throws ShoalError LIMIT if the entry cannot be encoded */
+export function leafItem(entry: Entry): LeafItem {
+  return { key: entry.path, bytes: encodeEntry(entry), entry };
+}
+
+export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
+  const { files, directories, bytes, deleted } = child.totals;
+  const fields: Canonical[] = [
+    encodeText(child.key),
+    chunkIdToBytes(child.id),
+    files,
+    directories,
+    bytes,
+    deleted,
+  ];
+  return { ...child, bytes: encodeCanonical(fields) };
+}
+
+export function encodeNode({ level, items }: Node): Uint8Array {
+  return encodeCanonical([nodeFormat, level, items.map((item) => item.bytes)]);
+}
+
+/**
+ * @param bytes - from anybody
+ * @throws ShoalError MALFORMED unless it is the encoding of a node, with all its items valid and in order
+ */
+export function decodeNode(bytes: Uint8Array): Node {
+  const fields = new FieldReader(decodeCanonical(bytes, what, nodeBytesMax), what);
+  fields.integer('the format', nodeFormat, nodeFormat);
+  const level = fields.integer('the level', 1, levelMax);
+  const list = fields.list('the item list', 1, { min: level === 1 ? 0 : 1, max: nodeItemsMax });
+  fields.end();
+  const items: Item[] = [];
+  while (list.remaining > 0) {
+    const item = level === 1 ? decodeLeafItem(list) : decodeChildItem(list);
+    const last = items.at(-1);
+    if (last !== undefined && compareRelPath(last.key, item.key) >= 0)
+      throw malformed(what, 'its paths are out of order');
+    items.push(item);
+  }
+  const node = { level, items };
+  totalsOfNode(node);
+  return node;
+}
+
+/**
+ * What a node refers to: for pulling a tree breadth first.
+ * @param bytes - from anybody
+ * @throws ShoalError MALFORMED
+ */
+export function nodeReferences(bytes: Uint8Array): {
+  readonly children: ChunkId[];
+  readonly childrenAreLeaves: boolean;
+  readonly entries: Entry[];
+} {
+  const { level, items } = decodeNode(bytes);
+  const children = items.flatMap((item) => ('id' in item ? [item.id] : []));
+  const entries = items.flatMap((item) => ('entry' in item ? [item.entry] : []));
+  return { children, childrenAreLeaves: level === 2, entries };
+}
+
+/** @throws ShoalError MALFORMED if a sum is not a safe integer */
+export function totalsOfNode(node: Node): Totals {
+  let [files, directories, bytes, deleted] = [0, 0, 0, 0];
+  for (const item of node.items) {
+    const totals = totalsOfItem(item);
+    files += totals.files;
+    directories += totals.directories;
+    bytes += totals.bytes;
+    deleted += totals.deleted;
+  }
+  const sums = { files, directories, bytes, deleted };
+  if (!Object.values(sums).every(Number.isSafeInteger))
+    throw malformed(what, 'its totals are beyond all bounds');
+  return sums;
+}
+
+export function totalsOfItem(item: Item): Totals {
+  if ('id' in item) return item.totals;
+  switch (item.entry.kind) {
+    case 'file':
+      return { files: 1, directories: 0, bytes: item.entry.size, deleted: 0 };
+    case 'symlink':
+      return totalsOfSymlink;
+    case 'directory':
+      return totalsOfDirectory;
+    case 'deleted':
+      return totalsOfDeleted;
+  }
+}
+
+function decodeLeafItem(list: FieldReader): LeafItem {
+  const bytes = list.bytes('an entry', 1, entryBytesMax);
+  const entry = decodeEntry(bytes);
+  return { key: entry.path, bytes, entry };
+}
+
+function decodeChildItem(list: FieldReader): ChildItem {
+  const bytes = list.bytes('a child', 1, childBytesMax);
+  const fields = new FieldReader(decodeCanonical(bytes, what, childBytesMax), what);
+  const key = readKey(fields.text('the last path of a child', pathBytesMax));
+  const id = chunkIdFromBytes(fields.bytes('the id of a child', chunkIdBytes, chunkIdBytes));
+  const count = (): number => fields.integer('a total', 0, Number.MAX_SAFE_INTEGER);
+  const totals = { files: count(), directories: count(), bytes: count(), deleted: count() };
+  fields.end();
+  return { key, bytes, id, totals };
+}
+
+function readKey(text: string): RelPath {
+  try {
+    return parseRelPath(text);
+  } catch (cause) {
+    if (!isShoalError(cause, 'PATH_REJECTED')) throw cause;
+    throw malformed(what, 'a path in it cannot be in a share', cause);
+  }
+}

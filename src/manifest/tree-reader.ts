@@ -1,0 +1,152 @@
+/**
+ * Reads nodes, and walks along a tree. Every node is checked against what its parent says of it: level, last path,
+ * totals, and that it begins after its left neighbour. So a tree that a peer made up cannot lead a walk in circles
+ * or out of order. That the bytes match the id is the store's promise.
+ */
+import type { ChunkId } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import type { Entry } from './entry.js';
+import { malformed } from './malformed.js';
+import {
+  type ChildItem,
+  decodeNode,
+  type Item,
+  type LeafItem,
+  type Node,
+  type Totals,
+  totalsOfNode,
+} from './node.js';
+import { compareRelPath, isUnder, type RelPath } from './rel-path.js';
+
+/** Where nodes and recipe chunks are kept. `get` gives the bytes of exactly that id. */
+export interface NodeStore {
+  get(id: ChunkId): Promise<Uint8Array | undefined>;
+  put(id: ChunkId, bytes: Uint8Array): Promise<void>;
+}
+
+export interface EntryRange {
+  /** The first path that may come. */
+  readonly from?: RelPath;
+  /** Only this path and what is under it. */
+  readonly under?: RelPath;
+  /** Leaves out subtrees of the tree that hold nothing but deletions; single deleted entries may still come. */
+  readonly skipDeleted?: boolean;
+}
+
+/** Decoded nodes kept for the next read: about a path from the root for each of a few readers. */
+const cachedNodesMax = 64;
+const what = 'manifest tree';
+
+export class TreeReader {
+  readonly #nodes: Pick<NodeStore, 'get'>;
+  /** Least recently used first. */
+  readonly #cache = new Map<ChunkId, Node>();
+
+  constructor(nodes: Pick<NodeStore, 'get'>) {
+    this.#nodes = nodes;
+  }
+
+  /** @throws ShoalError CHUNK_MISSING with `id`; MALFORMED */
+  async root(id: ChunkId): Promise<Node> {
+    const cached = this.#cache.get(id);
+    if (cached !== undefined) {
+      this.#keep(id, cached);
+      return cached;
+    }
+    const bytes = await this.#nodes.get(id);
+    if (bytes === undefined) {
+      throw new ShoalError('CHUNK_MISSING', 'A node of the manifest is not in the store.', { data: { id } });
+    }
+    const node = decodeNode(bytes);
+    this.#keep(id, node);
+    return node;
+  }
+
+  /**
+   * @param after - the path that everything under the child comes after
+   * @throws ShoalError CHUNK_MISSING with `id`; MALFORMED if the child is not what its parent says
+   */
+  async child(parent: Node, item: ChildItem, after: RelPath | undefined): Promise<Node> {
+    const node = await this.root(item.id);
+    const first = node.items[0];
+    if (first === undefined || node.items.at(-1)?.key !== item.key)
+      throw malformed(what, 'a node does not end where its parent says');
+    if (node.level !== parent.level - 1)
+      throw malformed(what, 'a node is not of the level that its parent says');
+    if (after !== undefined && compareRelPath(first.key, after) <= 0)
+      throw malformed(what, 'two nodes overlap');
+    if (!sameTotals(totalsOfNode(node), item.totals))
+      throw malformed(what, 'a node has not the totals that its parent says');
+    return node;
+  }
+
+  async get(root: ChunkId, path: RelPath): Promise<Entry | undefined> {
+    let node = await this.root(root);
+    let after: RelPath | undefined;
+    for (;;) {
+      const index = firstAtOrAfter(node.items, path);
+      const item = node.items[index];
+      if (item === undefined) return undefined;
+      if ('entry' in item) return item.key === path ? item.entry : undefined;
+      after = node.items[index - 1]?.key ?? after;
+      node = await this.child(node, item, after);
+    }
+  }
+
+  /** In the order of paths. Holds one node a level. */
+  async *entries(root: ChunkId, range: EntryRange = {}): AsyncGenerator<Entry> {
+    for await (const { entry } of this.#walk(await this.root(root), undefined, range)) {
+      if (range.under !== undefined && entry.path !== range.under && !isUnder(entry.path, range.under))
+        return;
+      yield entry;
+    }
+  }
+
+  async *#walk(node: Node, after: RelPath | undefined, range: EntryRange): AsyncGenerator<LeafItem> {
+    for (let index = firstAtOrAfter(node.items, startOf(range)); index < node.items.length; index++) {
+      const item = node.items[index];
+      if (item === undefined) return;
+      if ('entry' in item) {
+        yield item;
+      } else if (range.skipDeleted !== true || item.totals.files + item.totals.directories > 0) {
+        const before = node.items[index - 1]?.key ?? after;
+        yield* this.#walk(await this.child(node, item, before), before, range);
+      }
+    }
+  }
+
+  #keep(id: ChunkId, node: Node): void {
+    this.#cache.delete(id);
+    this.#cache.set(id, node);
+    if (this.#cache.size <= cachedNodesMax) return;
+    for (const oldest of this.#cache.keys()) {
+      this.#cache.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** The index of the first item whose key is `path` or after it; the number of items if there is none. */
+export function firstAtOrAfter(items: readonly Item[], path: RelPath | undefined): number {
+  if (path === undefined) return 0;
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const item = items[middle];
+    if (item !== undefined && compareRelPath(item.key, path) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function startOf({ from, under }: EntryRange): RelPath | undefined {
+  if (from === undefined || under === undefined) return from ?? under;
+  return compareRelPath(from, under) < 0 ? under : from;
+}
+
+function sameTotals(a: Totals, b: Totals): boolean {
+  return (
+    a.files === b.files && a.directories === b.directories && a.bytes === b.bytes && a.deleted === b.deleted
+  );
+}

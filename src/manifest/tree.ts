@@ -1,0 +1,78 @@
+/**
+ * Tree: a whole folder as a sorted map from path to entry, cut into nodes by the content of the keys (a prolly
+ * tree) and named by the id of its root node. Trees are values: a change gives another root, and shares every
+ * node that did not change. Equal sets of entries have equal roots, whatever the history.
+ */
+import { type ChunkId, chunkIdOf } from '../chunking/index.js';
+import type { Entry } from './entry.js';
+import { leafItem, type Totals, totalsOfNode } from './node.js';
+import type { TreeKey } from './node-builder.js';
+import { compareRelPath, type RelPath } from './rel-path.js';
+import { type Difference, diffTrees } from './tree-diff.js';
+import { type EntryRange, type NodeStore, TreeReader } from './tree-reader.js';
+import { emptyNodeBytes, rewrite } from './tree-rewrite.js';
+
+export class Tree {
+  readonly #nodes: NodeStore;
+  readonly #key: TreeKey;
+  readonly #reader: TreeReader;
+
+  /**
+   * @param nodes - where nodes are read from and put
+   * @param key - 32 bytes derived from the share id; trees of different keys have different shapes
+   */
+  constructor(nodes: NodeStore, key: TreeKey) {
+    this.#nodes = nodes;
+    this.#key = key;
+    this.#reader = new TreeReader(nodes);
+  }
+
+  /** The root of the tree without entries; its node is put. */
+  async emptyRoot(): Promise<ChunkId> {
+    const id = chunkIdOf(emptyNodeBytes);
+    await this.#nodes.put(id, emptyNodeBytes);
+    return id;
+  }
+
+  /** @throws ShoalError CHUNK_MISSING with `id`; MALFORMED. So do all methods below. */
+  get(root: ChunkId, path: RelPath): Promise<Entry | undefined> {
+    return this.#reader.get(root, path);
+  }
+
+  /** In the order of `compareRelPath`, streaming. */
+  entries(root: ChunkId, range?: EntryRange): AsyncGenerator<Entry> {
+    return this.#reader.entries(root, range);
+  }
+
+  async totals(root: ChunkId): Promise<Totals> {
+    return totalsOfNode(await this.#reader.root(root));
+  }
+
+  /** The paths where two trees differ, in order, streaming. Equal subtrees are not read. */
+  diff(left: ChunkId, right: ChunkId): AsyncGenerator<Difference> {
+    return diffTrees(this.#reader, left, right);
+  }
+
+  /** The tree with `changes` in place of what stood at their paths; the last one of a path counts. */
+  apply(root: ChunkId, changes: readonly Entry[]): Promise<ChunkId> {
+    return this.change(root, new Map(changes.map((entry) => [entry.path, entry])));
+  }
+
+  /** The tree without anything at `paths`. */
+  remove(root: ChunkId, paths: readonly RelPath[]): Promise<ChunkId> {
+    return this.change(root, new Map(paths.map((path) => [path, undefined])));
+  }
+
+  /** The tree with what `changes` says at each of its paths; undefined: nothing at all. */
+  async change(root: ChunkId, changes: ReadonlyMap<RelPath, Entry | undefined>): Promise<ChunkId> {
+    const items = [...changes]
+      .sort(([a], [b]) => compareRelPath(a, b))
+      .map(([key, entry]) => ({ key, item: entry === undefined ? undefined : leafItem(entry) }));
+    const context = {
+      reader: this.#reader,
+      key: this.#key,
+      put: (id: ChunkId, bytes: Uint8Array) => this.#nodes.put(id, bytes),
+    };
+    return (await rewrite(context, root, items)) ?? (await this.emptyRoot());
+  }
+}
