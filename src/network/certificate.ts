@@ -4,7 +4,7 @@
  */
 import 'reflect-metadata'; // @peculiar/x509 needs it before itself
 import { type KeyObject, webcrypto, type X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { type DeviceId, deviceIdFromBytes, type KeyPair } from '../trust/index.js';
 
@@ -13,9 +13,9 @@ const ed25519 = { name: 'Ed25519' };
 const validFrom = new Date(Date.UTC(2000, 0, 1));
 const validUntil = new Date(Date.UTC(2100, 0, 1));
 
-/** TLS 1.3 with two ciphers, one key exchange and one signature: what every Shoal speaks, and nothing else. */
-export async function secureContextOf(device: KeyPair): Promise<SecureContext> {
-  return createSecureContext({
+/** What TLS needs of this device: TLS 1.3 with two ciphers, one key exchange and one signature, and nothing else. */
+export async function tlsIdentityOf(device: KeyPair): Promise<SecureContextOptions> {
+  return {
     key: device.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     cert: await certificateOf(device),
     minVersion: 'TLSv1.3',
@@ -23,7 +23,7 @@ export async function secureContextOf(device: KeyPair): Promise<SecureContext> {
     ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
     ecdhCurve: 'X25519',
     sigalgs: 'ed25519',
-  });
+  };
 }
 
 /** @returns undefined for a certificate of anything but an Ed25519 key */

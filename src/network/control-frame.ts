@@ -16,9 +16,12 @@ const refusalLengthMax = 200;
 /** A character of text is at most 4 bytes of UTF-8. */
 export const controlBytesMax = headBytes + 4 * refusalLengthMax;
 
-export type Control =
-  | { readonly kind: 'accepted'; readonly datagramIndex: number }
-  | { readonly kind: 'refused'; readonly text: string };
+export interface Accepted {
+  readonly kind: 'accepted';
+  /** Which index to put on datagrams to the sender. */
+  readonly datagramIndex: number;
+}
+export type Control = Accepted | { readonly kind: 'refused'; readonly text: string };
 
 /** @param binding - 32 bytes */
 export function encodeControl(control: Control, binding: Uint8Array): Uint8Array {
@@ -30,20 +33,18 @@ export function encodeControl(control: Control, binding: Uint8Array): Uint8Array
   return Buffer.concat([head, index]);
 }
 
-/** @throws ShoalError MALFORMED, also for another binding; REFUSED for another version of the protocol */
-export function decodeControl(frame: Uint8Array, binding: Uint8Array): Control {
+/** @throws ShoalError REFUSED (the message says why) when we are not accepted; MALFORMED, also for another binding */
+export function decodeControl(frame: Uint8Array, binding: Uint8Array): Accepted {
   if (frame[0] !== protocolVersion) {
-    throw new ShoalError(
-      'REFUSED',
-      `it speaks protocol ${frame[0]}, this device ${protocolVersion}: update the older one`,
-    );
+    const versions = `it speaks protocol ${frame[0]}, this device ${protocolVersion}`;
+    throw new ShoalError('REFUSED', `${versions}: update the older one`);
   }
   if (frame.length < headBytes || !timingSafeEqual(frame.subarray(2, headBytes), binding)) {
     throw new ShoalError('MALFORMED', 'a control frame of another connection');
   }
   const rest = Buffer.from(frame.subarray(headBytes));
   if (frame[1] === 1 && rest.length === 4) return { kind: 'accepted', datagramIndex: rest.readUInt32LE() };
-  if (frame[1] === 2) return { kind: 'refused', text: presentable(rest.toString('utf8')) };
+  if (frame[1] === 2) throw new ShoalError('REFUSED', presentable(rest.toString('utf8')));
   throw new ShoalError('MALFORMED', 'a control frame of unknown form');
 }
 

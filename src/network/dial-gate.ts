@@ -37,8 +37,9 @@ export class DialGate {
   readonly #rates = new Map<string, Rate>();
   #halfOpen = 0;
 
-  get halfOpen(): number {
-    return this.#halfOpen;
+  /** What is kept of the past: both have a bound. */
+  get remembered(): { readonly answers: number; readonly rates: number } {
+    return { answers: this.#answers.size, rates: this.#rates.size };
   }
 
   /** @param now - ms of a clock that never goes back */

@@ -4,12 +4,12 @@
  */
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { SecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { type ErrorData, isShoalError, ShoalError } from '../error.js';
 import { type DeviceId, deviceIdFromBytes, dialKey, type KeyPair, type ShareId } from '../trust/index.js';
 import { formatAddress, parseAddress, resolveAddress, type SocketAddress } from './address.js';
 import { Cancellation } from './cancellation.js';
-import { secureContextOf } from './certificate.js';
+import { tlsIdentityOf } from './certificate.js';
 import { type Answer, answerType, dialTranscript, dialType } from './dial-datagram.js';
 import { Dialler } from './dialler.js';
 import { handshake } from './handshake.js';
@@ -62,7 +62,7 @@ export interface EndpointCounters {
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #self: DeviceId;
-  readonly #secureContext: SecureContext;
+  readonly #identity: SecureContextOptions;
   readonly #port: UdpPort;
   readonly #dialler: Dialler;
   readonly #responder: Responder;
@@ -75,13 +75,13 @@ export class Endpoint {
 
   /** @throws ShoalError IO when the port cannot be opened */
   static async open(options: EndpointOptions): Promise<Endpoint> {
-    return new Endpoint(options, await secureContextOf(options.device));
+    return new Endpoint(options, await tlsIdentityOf(options.device));
   }
 
-  private constructor(options: EndpointOptions, secureContext: SecureContext) {
+  private constructor(options: EndpointOptions, identity: SecureContextOptions) {
     this.#options = options;
     this.#self = deviceIdFromBytes(options.device.publicKey);
-    this.#secureContext = secureContext;
+    this.#identity = identity;
     setMaxListeners(0, this.#closed.signal); // one listener a handshake; the gate and the dialler bound those
     this.#port = new UdpPort({
       host: options.host ?? '0.0.0.0',
@@ -223,7 +223,7 @@ export class Endpoint {
       ...side,
       stream,
       localIndex,
-      secureContext: this.#secureContext,
+      identity: this.#identity,
       transcript: dialTranscript(this.#options.share, answer),
       timeoutMs: this.#options.handshakeTimeoutMs ?? handshakeMsMax,
     });

@@ -46,7 +46,6 @@ export class FrameChannel {
   constructor(tls: TLSSocket, adapter: StreamAdapter) {
     this.#tls = tls;
     this.#adapter = adapter;
-    adapter.limitReceive(strangerBytesMax);
     tls.on('data', (bytes: Buffer) => this.#receive(bytes));
     tls.on('end', () => this.end('the other side closed the connection'));
     tls.on('error', (error) => this.destroy(reasonOf(error)));
@@ -195,7 +194,8 @@ function endedError(reason: string): ShoalError {
   return new ShoalError('UNREACHABLE', `The connection has ended: ${reason}.`);
 }
 
-function reasonOf(error: Error): string {
+/** What a person is told about an error of TLS or of the stream. */
+export function reasonOf(error: Error): string {
   if (isShoalError(error)) return `the other side ${error.message}`;
   const code = systemCode(error);
   if (code === 'ETIMEDOUT') return 'the other side stopped answering';

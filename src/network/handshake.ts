@@ -5,22 +5,21 @@
  * Nothing of a session exists before both verdicts are in; a peer that is slow, silent, wrong or turned away costs
  * one stream for at most `timeoutMs`.
  */
-import { connect, type SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { isShoalError, ShoalError } from '../error.js';
 import type { DeviceId } from '../trust/index.js';
 import { deviceIdOf } from './certificate.js';
-import { bindingBytes, type Control, decodeControl, encodeControl } from './control-frame.js';
-import { FrameChannel } from './frame-channel.js';
+import { type Accepted, bindingBytes, decodeControl, encodeControl } from './control-frame.js';
+import { FrameChannel, reasonOf, strangerBytesMax } from './frame-channel.js';
 import { sealKeyBytes } from './sealed-datagram.js';
 import { StreamAdapter } from './stream-adapter.js';
+import { applicationProtocol, startTls } from './tls-start.js';
 import type { UdxStream } from './udp-port.js';
 import type { Standing, Verdict } from './verdict.js';
 
-const applicationProtocol = 'shoal/1';
-
 export interface HandshakeOptions {
   readonly stream: UdxStream;
-  readonly secureContext: SecureContext;
+  readonly identity: SecureContextOptions;
   readonly initiator: boolean;
   /** The other side's address, for messages. */
   readonly address: string;
@@ -49,121 +48,97 @@ export interface Established {
 /** @throws ShoalError REFUSED by either side; UNREACHABLE when the connection dies or takes too long */
 export function handshake(options: HandshakeOptions): Promise<Established> {
   return new Promise((resolve, reject) => {
-    new Handshake(options, resolve, reject).begin();
+    new Handshake(options, { resolve, reject }).begin();
   });
+}
+
+interface Outcome {
+  readonly resolve: (established: Established) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 class Handshake {
   readonly #options: HandshakeOptions;
-  readonly #tls: TLSSocket;
-  readonly #channel: FrameChannel;
-  readonly #resolve: (established: Established) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #outcome: Outcome;
+  readonly #adapter: StreamAdapter;
   #timer: NodeJS.Timeout | undefined;
-  #peer: { readonly device: DeviceId; readonly standing: Standing } | undefined;
 
-  constructor(
-    options: HandshakeOptions,
-    resolve: (established: Established) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(options: HandshakeOptions, outcome: Outcome) {
     this.#options = options;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    const adapter = new StreamAdapter(options.stream);
-    this.#tls = startTls(adapter, options);
-    this.#channel = new FrameChannel(this.#tls, adapter);
+    this.#outcome = outcome;
+    this.#adapter = new StreamAdapter(options.stream);
+    this.#adapter.limitReceive(strangerBytesMax);
   }
 
   begin(): void {
-    const { signal, timeoutMs } = this.#options;
-    this.#timer = setTimeout(() => this.#channel.destroy('it took too long'), timeoutMs);
+    const { identity, initiator, signal, timeoutMs } = this.#options;
+    const adapter = this.#adapter;
+    this.#timer = setTimeout(() => this.#giveUp('it took too long'), timeoutMs);
     signal.addEventListener('abort', this.#abort, { once: true });
-    this.#channel.onClose((reason) => this.#fail(this.#unreachable(reason)));
-    this.#channel.receive((frame) => this.#takeControl(frame));
-    this.#tls.once('secure', () => this.#judge());
+    adapter.on('error', (error) => this.#giveUp(reasonOf(error)));
+    adapter.on('close', () => this.#giveUp('the connection was lost'));
+    startTls({
+      adapter,
+      identity,
+      initiator,
+      timeoutMs,
+      onSecure: (tls) => this.#judge(tls),
+      onFailure: (error) => this.#giveUp(reasonOf(error)),
+    });
     if (signal.aborted) this.#abort();
   }
 
   readonly #abort = (): void => {
     this.#fail(this.#options.signal.reason);
-    this.#channel.destroy('it was cancelled');
+    this.#adapter.destroy();
   };
 
-  /** TLS is up on our side: decide about the other device and tell it. */
-  #judge(): void {
-    if (this.#channel.closeReason !== undefined) return;
-    const device = this.#provenDevice();
+  /** TLS is up on our side: decide about the other device, tell it, and wait to be told. */
+  #judge(tls: TLSSocket): void {
+    const channel = new FrameChannel(tls, this.#adapter);
+    channel.onClose((reason) => this.#fail(this.#unreachable(reason)));
+    const device = provenDevice(tls);
     if (device === undefined) {
-      this.#channel.destroy('the other side showed no proper certificate');
+      channel.destroy('the other side showed no proper certificate');
       return;
     }
+    const binding = this.#export(tls, bindingBytes, 'EXPORTER-shoal-control');
     const verdict = this.#options.judge(device);
     if (verdict.standing === 'refused') {
-      this.#say({ kind: 'refused', text: verdict.text });
+      say(channel, encodeControl({ kind: 'refused', text: verdict.text }, binding));
       this.#fail(verdict.error);
-      this.#channel.end('it was refused');
+      channel.end('it was refused');
       return;
     }
-    this.#peer = { device, standing: verdict.standing };
-    this.#say({ kind: 'accepted', datagramIndex: this.#options.localIndex });
-  }
-
-  /** A resumed TLS session would skip the certificates: Shoal never offers one, and takes none. */
-  #provenDevice(): DeviceId | undefined {
-    if (this.#tls.alpnProtocol !== applicationProtocol || this.#tls.isSessionReused()) return undefined;
-    const certificate = this.#tls.getPeerX509Certificate();
-    return certificate === undefined ? undefined : deviceIdOf(certificate);
-  }
-
-  #say(control: Control): void {
-    const sent = this.#channel.write(encodeControl(control, this.#binding()));
-    sent.catch(() => undefined); // the channel has ended, and its onClose says so
-  }
-
-  #takeControl(frame: Uint8Array): void {
-    const peer = this.#peer;
-    if (peer === undefined) throw new ShoalError('MALFORMED', 'a frame before the handshake was done');
-    const control = this.#decode(frame);
-    if (control === undefined) return;
-    if (control.kind === 'refused') {
-      this.#refusedBy(control.text);
-      return;
-    }
-    this.#settle();
-    this.#channel.receive(undefined);
-    this.#channel.admit({ limited: peer.standing === 'guest' });
-    this.#resolve({
-      channel: this.#channel,
-      ...peer,
-      remoteIndex: control.datagramIndex,
-      ...this.#datagramKeys(),
+    say(channel, encodeControl({ kind: 'accepted', datagramIndex: this.#options.localIndex }, binding));
+    channel.receive((frame) => {
+      const control = this.#takeControl(channel, frame, binding);
+      if (control === undefined) return;
+      this.#settle();
+      channel.receive(undefined);
+      channel.admit({ limited: verdict.standing === 'guest' });
+      const { standing } = verdict;
+      const remoteIndex = control.datagramIndex;
+      this.#outcome.resolve({ channel, device, standing, remoteIndex, ...this.#datagramKeys(tls) });
     });
   }
 
-  #decode(frame: Uint8Array): Control | undefined {
+  /** @returns undefined when the other side does not accept us, and that has been dealt with */
+  #takeControl(channel: FrameChannel, frame: Uint8Array, binding: Uint8Array): Accepted | undefined {
     try {
-      return decodeControl(frame, this.#binding());
+      return decodeControl(frame, binding);
     } catch (error) {
       if (!isShoalError(error, 'REFUSED')) throw error;
-      this.#refusedBy(error.message);
+      const { address } = this.#options;
+      const sentence = `${address} refused this device: ${error.message}.`;
+      this.#fail(new ShoalError('REFUSED', sentence, { data: { address } }));
+      channel.end('it was refused');
       return undefined;
     }
   }
 
-  #refusedBy(text: string): void {
-    const { address } = this.#options;
-    this.#fail(new ShoalError('REFUSED', `${address} refused this device: ${text}.`, { data: { address } }));
-    this.#channel.end('it was refused');
-  }
-
-  /** Same on both ends of one dial, and nowhere else. */
-  #binding(): Uint8Array {
-    return this.#export(bindingBytes, 'EXPORTER-shoal-control');
-  }
-
-  #datagramKeys(): { sendKey: Uint8Array; receiveKey: Uint8Array } {
-    const keys = this.#export(2 * sealKeyBytes, 'EXPORTER-shoal-datagram');
+  #datagramKeys(tls: TLSSocket): { sendKey: Uint8Array; receiveKey: Uint8Array } {
+    const keys = this.#export(tls, 2 * sealKeyBytes, 'EXPORTER-shoal-datagram');
     const fromDialler = keys.slice(0, sealKeyBytes);
     const fromResponder = keys.slice(sealKeyBytes);
     return this.#options.initiator
@@ -171,36 +146,41 @@ class Handshake {
       : { sendKey: fromResponder, receiveKey: fromDialler };
   }
 
-  #export(length: number, label: string): Uint8Array {
-    const context = Buffer.from(this.#options.transcript);
-    return Uint8Array.from(this.#tls.exportKeyingMaterial(length, label, context));
+  /** Bytes that are the same on both ends of this connection and this dial, and nowhere else. */
+  #export(tls: TLSSocket, length: number, label: string): Uint8Array {
+    return Uint8Array.from(tls.exportKeyingMaterial(length, label, Buffer.from(this.#options.transcript)));
+  }
+
+  /** For as long as there is no channel that ends by itself. */
+  #giveUp(reason: string): void {
+    this.#fail(this.#unreachable(reason));
+    this.#adapter.destroy();
+  }
+
+  #unreachable(reason: string): ShoalError {
+    const { address } = this.#options;
+    const sentence = `The connection with ${address} could not be made: ${reason}.`;
+    return new ShoalError('UNREACHABLE', sentence, { data: { address } });
   }
 
   #fail(error: unknown): void {
     this.#settle();
-    this.#reject(error);
+    this.#outcome.reject(error);
   }
 
   #settle(): void {
     clearTimeout(this.#timer);
     this.#options.signal.removeEventListener('abort', this.#abort);
   }
-
-  #unreachable(reason: string): ShoalError {
-    const { address } = this.#options;
-    return new ShoalError('UNREACHABLE', `The connection with ${address} could not be made: ${reason}.`, {
-      data: { address },
-    });
-  }
 }
 
-function startTls(adapter: StreamAdapter, options: HandshakeOptions): TLSSocket {
-  const shared = {
-    secureContext: options.secureContext,
-    ALPNProtocols: [applicationProtocol],
-    rejectUnauthorized: false, // the certificates are self-signed; `judge` decides by the key
-  };
-  return options.initiator
-    ? connect({ ...shared, socket: adapter, checkServerIdentity: () => undefined })
-    : new TLSSocket(adapter, { ...shared, isServer: true, requestCert: true });
+/** A resumed TLS session would skip the certificates: Shoal never offers one, and takes none. */
+function provenDevice(tls: TLSSocket): DeviceId | undefined {
+  if (tls.alpnProtocol !== applicationProtocol || tls.isSessionReused()) return undefined;
+  const certificate = tls.getPeerX509Certificate();
+  return certificate === undefined ? undefined : deviceIdOf(certificate);
+}
+
+function say(channel: FrameChannel, control: Uint8Array): void {
+  channel.write(control).catch(() => undefined); // the channel has ended, and its onClose says so
 }
