@@ -3,7 +3,7 @@
  */
 import { type BigIntStats, readlink } from 'node:fs';
 import { promisify } from 'node:util';
-import { isShoalError, systemCode } from '../error.js';
+import { isShoalError, type ShoalError, systemCode } from '../error.js';
 import { joinRelPath, type RelPath } from '../manifest/index.js';
 import { decodeUtf8, escapeForDisplay } from './display.js';
 import { asReasonUnknown } from './faults.js';
@@ -112,6 +112,10 @@ function pathOf(parent: RelPath | undefined, name: string): RelPath | (Found & {
   } catch (error) {
     if (!isShoalError(error, 'PATH_REJECTED')) throw error;
     const full = parent === undefined ? name : `${parent}/${name}`;
-    return { kind: 'blocked', name: escapeForDisplay(full), reason: error.message };
+    return { kind: 'blocked', name: escapeForDisplay(full), reason: reasonIn(error) };
   }
+}
+
+function reasonIn(error: ShoalError): string {
+  return typeof error.data.reason === 'string' ? error.data.reason : error.message;
 }

@@ -8,10 +8,11 @@ import {
   constants,
   fchmodSync,
   futimesSync,
+  lstatSync,
   lutimesSync,
   openSync,
-  rmSync,
   symlinkSync,
+  unlinkSync,
   write,
 } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
@@ -79,7 +80,7 @@ export class TemporaryFiles {
     );
     const discard = async (): Promise<void> => {
       await closeDescriptor(descriptor);
-      this.enter((at) => rmSync(at(name), { force: true }));
+      this.enter((at) => removeIfThere(at(name)));
     };
     try {
       await writeAll(descriptor, content, signal);
@@ -96,7 +97,7 @@ export class TemporaryFiles {
   symlink(target: string, mtimeNs: bigint): Temporary {
     const name = newName();
     const seconds = asSeconds(mtimeNs);
-    const remove = (): void => this.enter((at) => rmSync(at(name), { force: true }));
+    const remove = (): void => this.enter((at) => removeIfThere(at(name)));
     this.enter((at) => symlinkSync(target, at(name)));
     try {
       this.enter((at) => lutimesSync(at(name), seconds, seconds));
@@ -156,6 +157,11 @@ function wrongSize(content: Content, bytes: number): ShoalError {
 export function asSeconds(timeNs: bigint): number | string {
   const seconds = Number(timeNs) / 1e9;
   return seconds < 0 ? String(seconds) : seconds;
+}
+
+/** rmSync takes ten times as long for what is not there. */
+function removeIfThere(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path);
 }
 
 function newName(): string {

@@ -9,7 +9,8 @@
  * that directory is watched (it is hinted a second time once it is); file systems that send no events.
  * This is the one file that imports chokidar.
  */
-import { relative, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join, relative, sep } from 'node:path';
 import { watch as chokidarWatch, type FSWatcher } from 'chokidar';
 import { isShoalError, ShoalError, systemCode } from '../error.js';
 import { joinRelPath, parseRelPath, type RelPath } from '../manifest/index.js';
@@ -118,9 +119,17 @@ export class FolderWatch implements Watching {
       this.#hint('everything');
     } else if (name === null || name === undefined || name.includes(replacementCharacter)) {
       this.#hint(parent ?? 'everything');
+    } else if (parent === undefined && this.#isRootItself(name)) {
+      this.#hint('everything');
     } else if (parent !== undefined || name !== ownDirectoryName) {
       this.#hintName(parent, name);
     }
+  }
+
+  /** A directory that is moved or removed tells its own name, as if it were of something in it. */
+  #isRootItself(name: string): boolean {
+    const { root } = this.#options;
+    return name === basename(root) && !existsSync(join(root, name));
   }
 
   /** A name that no share may contain is not worth a scan. */
