@@ -2,7 +2,13 @@
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
 import { recordKey, recordKeyText, recordRange } from './key.js';
-import { commitBytesMax, type RecordChange, type RecordKind, type RecordStore } from './record-store.js';
+import {
+  commitBytesMax,
+  type RecordChange,
+  type RecordKind,
+  type RecordStore,
+  type RecordsOptions,
+} from './record-store.js';
 import { sealValue, unsealValue } from './sealed-value.js';
 
 /** Writes `operations` after all that was put before; `durable` as in `RecordStore.commit`. */
@@ -23,8 +29,9 @@ export class DatabaseRecordStore implements RecordStore {
     return value;
   }
 
-  async *records(kind: RecordKind, onDamage?: (key: string) => void): AsyncGenerator<[string, Uint8Array]> {
-    for await (const [databaseKey, sealed] of this.database.entries(recordRange(kind))) {
+  async *records(kind: RecordKind, options: RecordsOptions = {}): AsyncGenerator<[string, Uint8Array]> {
+    const { onDamage } = options;
+    for await (const [databaseKey, sealed] of this.database.entries(recordRange(kind, options))) {
       const key = recordKeyText(kind, databaseKey);
       const value = unsealValue(databaseKey, sealed);
       if (value !== undefined) yield [key, value];

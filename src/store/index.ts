@@ -3,6 +3,6 @@
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
-export type { RecordChange, RecordKind, RecordStore } from './record-store.js';
+export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export { commitBytesMax, recordKeyBytesMax } from './record-store.js';
 export { type OpenStore, Store, type StoreOptions } from './store.js';

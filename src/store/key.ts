@@ -44,8 +44,13 @@ export function recordKey(kind: RecordKind, key: string): Uint8Array {
   return bytes;
 }
 
-export function recordRange(kind: RecordKind): KeyRange {
-  return { gte: encoder.encode(`r${kind}/`), lt: encoder.encode(`r${kind}0`) }; // '0' follows '/' in ASCII
+/** The records of a kind, from the key `from` up to, and without, `below`. */
+export function recordRange(
+  kind: RecordKind,
+  { from = '', below }: { from?: string; below?: string } = {},
+): KeyRange {
+  const end = below === undefined ? `r${kind}0` : `r${kind}/${below}`; // '0' follows '/' in ASCII
+  return { gte: encoder.encode(`r${kind}/${from}`), lt: encoder.encode(end) };
 }
 
 /** The record key in a database key out of `recordRange(kind)`. */

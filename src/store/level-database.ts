@@ -85,7 +85,12 @@ export class LevelDatabase implements Database {
 
   async write(operations: readonly Operation[], options: { sync: boolean }): Promise<void> {
     try {
-      await this.level.batch([...operations], options);
+      const batch = this.level.batch();
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value);
+        else batch.del(operation.key);
+      }
+      await batch.write(options);
       if (options.sync) await syncFile(this.directory); // the log may be a new file
     } catch (error) {
       throw writeFailure(this.directory, error);

@@ -111,7 +111,11 @@ function ioFailure(done: string, directory: string, error: unknown): ShoalError 
 
 function isClosed(error: unknown): boolean {
   const code = systemCode(error);
-  return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN';
+  return (
+    code === 'LEVEL_DATABASE_NOT_OPEN' ||
+    code === 'LEVEL_ITERATOR_NOT_OPEN' ||
+    code === 'LEVEL_BATCH_NOT_OPEN'
+  );
 }
 
 /** The innermost error: classic-level wraps why an open failed. */

@@ -24,19 +24,24 @@ export const recordKeyBytesMax = 8 * 1024;
 /** Most bytes of keys and values that one `commit` takes. */
 export const commitBytesMax = 64 * 1024 * 1024;
 
+export interface RecordsOptions {
+  /** The first key. */
+  readonly from?: string;
+  /** Where to end: this key is not included. */
+  readonly below?: string;
+  /** Told the key of a record that fails its checksum, which is then left out. */
+  readonly onDamage?: (key: string) => void;
+}
+
 export interface RecordStore {
   /** @throws ShoalError STORE_DAMAGED (data: kind, key) if what is stored fails its checksum */
   getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined>;
 
   /**
-   * All records of a kind in the byte order of their keys, as they were when the iteration began.
-   * @param onDamage - told the key of a record that fails its checksum, which is then left out
-   * @throws ShoalError STORE_DAMAGED at such a record if `onDamage` is not given
+   * The records of a kind in the byte order of their keys, as they were when the iteration began.
+   * @throws ShoalError STORE_DAMAGED at a record that fails its checksum, if `onDamage` is not given
    */
-  records(
-    kind: RecordKind,
-    onDamage?: (key: string) => void,
-  ): AsyncGenerator<[key: string, value: Uint8Array]>;
+  records(kind: RecordKind, options?: RecordsOptions): AsyncGenerator<[key: string, value: Uint8Array]>;
 
   /**
    * All of `changes` or none, after every chunk put before and every commit begun before. Values are copied before the

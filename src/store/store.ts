@@ -13,7 +13,7 @@ import { DatabaseChunkStore } from './database-chunk-store.js';
 import { DatabaseRecordStore } from './database-record-store.js';
 import { checkFormat } from './format.js';
 import { LevelDatabase } from './level-database.js';
-import type { RecordChange, RecordKind, RecordStore } from './record-store.js';
+import type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 import { WriteQueue } from './write-queue.js';
 
 export interface StoreOptions {
@@ -77,8 +77,8 @@ export class Store implements OpenStore {
     return this.recordStore.getRecord(kind, key);
   }
 
-  records(kind: RecordKind, onDamage?: (key: string) => void): AsyncGenerator<[string, Uint8Array]> {
-    return this.recordStore.records(kind, onDamage);
+  records(kind: RecordKind, options: RecordsOptions = {}): AsyncGenerator<[string, Uint8Array]> {
+    return this.recordStore.records(kind, options);
   }
 
   commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void> {

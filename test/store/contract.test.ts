@@ -153,6 +153,9 @@ describe.each(drivers)('the store in %s', (_name, openDriver) => {
       );
     }
     expect(await collect(store.records('stat'))).toEqual(keys.map((key) => [key, bytes(4)]));
+    expect(await collect(store.records('stat', { from: 'a', below: 'b' }))).toEqual(
+      keys.filter((key) => key >= 'a' && key < 'b').map((key) => [key, bytes(4)]),
+    );
     expect(await collect(store.records('journal'))).toEqual([]);
   });
 

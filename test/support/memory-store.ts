@@ -10,6 +10,7 @@ import type {
   OpenStore,
   RecordChange,
   RecordKind,
+  RecordsOptions,
   StoreOptions,
   Verdict,
   VerifyProgress,
@@ -121,7 +122,10 @@ export class MemoryStore implements OpenStore {
     return value === undefined ? undefined : Uint8Array.from(value);
   }
 
-  async *records(kind: RecordKind): AsyncGenerator<[string, Uint8Array]> {
+  async *records(
+    kind: RecordKind,
+    { from = '', below }: RecordsOptions = {},
+  ): AsyncGenerator<[string, Uint8Array]> {
     this.assertOpen();
     const records = [...(this.kinds.get(kind) ?? [])].map(([key, value]) => ({
       key,
@@ -129,7 +133,12 @@ export class MemoryStore implements OpenStore {
       order: Buffer.from(key),
     }));
     records.sort((a, b) => Buffer.compare(a.order, b.order));
-    for (const { key, value } of records) yield [key, Uint8Array.from(value)];
+    const [first, end] = [Buffer.from(from), below === undefined ? undefined : Buffer.from(below)];
+    for (const { key, value, order } of records) {
+      if (Buffer.compare(order, first) < 0 || (end !== undefined && Buffer.compare(order, end) >= 0))
+        continue;
+      yield [key, Uint8Array.from(value)];
+    }
   }
 
   async commit(changes: readonly RecordChange[]): Promise<void> {

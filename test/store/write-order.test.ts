@@ -1,0 +1,129 @@
+/**
+ * Shows the order and the bounds of writes: batches, back-pressure, commits behind their chunks, syncs before durable
+ * commits. A database whose writes wait for the test makes every step visible.
+ */
+import { expect, it } from 'vitest';
+import { Store } from '../../src/store/index.js';
+import { batchBytesMax, queueBytesMax } from '../../src/store/write-queue.js';
+import { FailingDatabase } from './failing-database.js';
+import { sampleChunk, sampleChunks } from './sample-chunk.js';
+
+/** A gate that stays shut until `open` is called. */
+function gate(): { wait: () => Promise<void>; open: () => void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { wait: () => opened, open };
+}
+
+/** Whether `promise` has settled once everything that can run has run. */
+async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  await new Promise((resolve) => setImmediate(resolve));
+  return settled;
+}
+
+const isChunk = (key: string): boolean => key.startsWith('c');
+const chunkBytes = 64 * 1024;
+
+it('gathers what is put while a write is under way into batches of at most 4 MiB', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over(database);
+  const { wait, open } = gate();
+  database.gate = wait;
+  const count = 150;
+  for (let seed = 0; seed < count; seed++) {
+    const chunk = sampleChunk(3 * seed + 1, chunkBytes);
+    await store.chunks.put(chunk.id, chunk.encoded);
+  }
+  open();
+  await store.chunks.flush();
+  const chunksWritten = database.writes.map((write) => write.keys.filter(isChunk).length);
+  expect(chunksWritten).toEqual([1, 63, 63, 23]);
+  expect(Math.max(...database.writes.map((write) => write.bytes))).toBeLessThanOrEqual(batchBytesMax);
+});
+
+it('makes put wait at the bound of the queue and go on when a batch is written', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over(database);
+  const { wait, open } = gate();
+  database.gate = wait;
+  let held: Promise<void> | undefined;
+  let accepted = 0;
+  for (let seed = 0; held === undefined; seed++) {
+    const chunk = sampleChunk(3 * seed + 1, chunkBytes);
+    const put = store.chunks.put(chunk.id, chunk.encoded);
+    if (await hasSettled(put)) accepted += 1;
+    else held = put;
+  }
+  expect(accepted * chunkBytes).toBeLessThanOrEqual(queueBytesMax);
+  expect((accepted + 2) * (chunkBytes + 512)).toBeGreaterThan(queueBytesMax);
+  open();
+  await held;
+  await store.chunks.flush();
+  expect((await store.chunks.totals()).chunks).toBe(accepted + 1);
+});
+
+it('writes a commit alone, after all chunks put before it and before those put after it', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over(database);
+  const [first, second, third] = sampleChunks(3);
+  if (first === undefined || second === undefined || third === undefined)
+    throw new Error('three chunks are needed');
+  await store.chunks.put(first.id, first.encoded);
+  await store.chunks.put(second.id, second.encoded);
+  const commit = store.commit([{ kind: 'state', key: 's', value: Uint8Array.of(1) }], { durable: false });
+  await store.chunks.put(third.id, third.encoded);
+  await commit;
+  await store.chunks.flush();
+  expect(database.writes.map((write) => write.keys.filter((key) => key !== 'mtotals').length)).toEqual([
+    1, 1, 1, 1,
+  ]);
+  expect(database.writes.map((write) => write.keys[0]?.[0])).toEqual(['c', 'c', 'r', 'c']);
+  expect(database.syncs).toBe(0);
+});
+
+it('syncs the chunks before a durable commit, and only if there is something to sync', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over(database);
+  const chunk = sampleChunk(1);
+  await store.chunks.put(chunk.id, chunk.encoded);
+  const events: string[] = [];
+  database.gate = async () => {
+    events.push(`${database.writes.length} writes, ${database.syncs} syncs`);
+  };
+  await store.chunks.flush();
+  const durable = { durable: true };
+  await store.commit([{ kind: 'head', key: 'h', value: Uint8Array.of(1) }], durable);
+  expect(events.slice(-2)).toEqual(['1 writes, 0 syncs', '1 writes, 1 syncs']);
+  expect(database.writes.at(-1)).toMatchObject({ sync: true });
+  await store.commit([{ kind: 'head', key: 'h', value: Uint8Array.of(2) }], durable);
+  await store.chunks.sync();
+  expect(database.syncs).toBe(1);
+  await store.commit([{ kind: 'head', key: 'h', delete: true }], { durable: false });
+  await store.chunks.sync();
+  expect(database.syncs).toBe(2);
+});
+
+it('writes nothing for chunks that are there already', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over(database);
+  for (let round = 0; round < 3; round++) {
+    for (const chunk of sampleChunks(4)) await store.chunks.put(chunk.id, chunk.encoded);
+    await store.chunks.flush();
+  }
+  expect(database.writes.flatMap((write) => write.keys.filter(isChunk))).toHaveLength(4);
+});
+
+it('takes commits of a bounded size', async () => {
+  const store = await Store.over(new FailingDatabase());
+  const value = new Uint8Array(33 * 1024 * 1024);
+  const changes = ['a', 'b'].map((key) => ({ kind: 'stat' as const, key, value }));
+  await expect(store.commit(changes, { durable: false })).rejects.toMatchObject({ code: 'LIMIT' });
+  await store.commit(changes.slice(1), { durable: false });
+});
