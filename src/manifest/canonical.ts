@@ -21,7 +21,12 @@ const allowedTypes: ReadonlySet<string> = new Set([
   'false',
   'null',
 ]);
-const decodeOptions = { strict: true, allowIndefinite: false, allowUndefined: false } satisfies DecodeOptions;
+const decodeOptions = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowBigInt: true,
+} satisfies DecodeOptions;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

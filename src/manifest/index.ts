@@ -20,6 +20,7 @@ export {
   type Write,
 } from './entry.js';
 export { decodeEntry, encodeEntry, entryBytesMax, sameEntry } from './entry-codec.js';
+export { mergeTrees } from './merge-trees.js';
 export { nodeBytesMax, nodeReferences, type Totals } from './node.js';
 export type { TreeKey } from './node-builder.js';
 export { RecipeBuilder, recipeParts } from './recipe.js';
@@ -33,6 +34,7 @@ export {
   parseRelPath,
   type RelPath,
 } from './rel-path.js';
+export { type Fault, mendFault, structureFaults } from './structure.js';
 export { Tree } from './tree.js';
 export type { Difference } from './tree-diff.js';
 export type { EntryRange, NodeStore } from './tree-reader.js';
