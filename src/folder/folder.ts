@@ -3,7 +3,7 @@
  * chunks, stores and peers. Every path goes through safe-path.ts, so nothing outside the folder is read or written.
  */
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
-import { lstat, realpath, statfs } from 'node:fs/promises';
+import { realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ShoalError, systemCode } from '../error.js';
 import { baseNameOf, parentOf, parseRelPath, type RelPath } from '../manifest/index.js';
@@ -17,9 +17,10 @@ import { IgnoreRules, ignoreFileBytesMax, ignoreFileName } from './ignore-rules.
 import { DescriptorFile, type OpenFile } from './open-file.js';
 import { Placer } from './place.js';
 import type { PlaceRequest, PlaceResult } from './place-request.js';
-import { type At, type Entered, identityOf, rootIsGone, SafePaths } from './safe-path.js';
+import { type Identity, identify, rootIsGone } from './presence.js';
+import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
-import { ownDirectoryName, walkFrom, walkRoot } from './walk.js';
+import { walkFrom, walkRoot } from './walk.js';
 import { FolderWatch, type OnError, type OnHint, type Watching } from './watch.js';
 
 export interface WalkOptions {
@@ -27,12 +28,6 @@ export interface WalkOptions {
   /** Only what stands at this path and below it. */
   readonly under?: RelPath;
   readonly signal?: AbortSignal;
-}
-
-interface Identity {
-  readonly root: string;
-  readonly own: string;
-  readonly device: bigint;
 }
 
 /** O_NONBLOCK: a FIFO put there meanwhile must not hold the process up. */
@@ -228,21 +223,6 @@ function openRegular(path: string): number | undefined {
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
   return undefined;
-}
-
-/** @returns undefined if `root` is no directory with `.shoal/` in it */
-async function identify(root: string): Promise<Identity | undefined> {
-  try {
-    const real = await realpath(root);
-    const rootStats = await lstat(real, { bigint: true });
-    const ownStats = await lstat(join(real, ownDirectoryName), { bigint: true });
-    if (!rootStats.isDirectory() || !ownStats.isDirectory()) return undefined;
-    return { root: identityOf(rootStats), own: identityOf(ownStats), device: rootStats.dev };
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw asIoError(error, 'look at', root);
-  }
 }
 
 async function readIgnoreText(file: OpenFile): Promise<string> {

@@ -20,13 +20,8 @@ export type Found =
 /** Bytes of UTF-8; more than any system allows is no symlink of ours. */
 const targetBytesMax = 4096;
 
-export const targetReasons = {
-  encoding: 'a symlink whose target is not valid UTF-8',
-  length: `a symlink whose target is longer than ${targetBytesMax} bytes`,
-} as const;
-
-/** Why a symlink with these bytes as target cannot be synced, or undefined. */
+/** Why a symlink with these bytes as target cannot be synced, or undefined. @param text - the bytes as UTF-8, if they are */
 export function reasonAgainstTarget(bytes: Uint8Array, text: string | undefined): string | undefined {
-  if (bytes.length > targetBytesMax) return targetReasons.length;
-  return text === undefined ? targetReasons.encoding : undefined;
+  if (bytes.length > targetBytesMax) return `a symlink whose target is longer than ${targetBytesMax} bytes`;
+  return text === undefined ? 'a symlink whose target is not valid UTF-8' : undefined;
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { systemCode } from '../error.js';
 import { decodeUtf8, escapeBytesForDisplay } from './display.js';
 import { asReasonUnknown } from './faults.js';
-import { identityOf } from './safe-path.js';
+import { identityOf } from './presence.js';
 
 export type Listed =
   | { readonly name: string; readonly isDirectory: boolean }

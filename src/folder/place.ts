@@ -5,23 +5,12 @@
  * old file alone. A directory is removed only when it is empty.
  */
 import assert from 'node:assert/strict';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  futimesSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { baseNameOf, type Entry, mtimeNsOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asIoError, isOvertaken, reasonOfBlocking } from './faults.js';
-import { type FileStat, fileStatOf, type Standing, standingAt, statEquals } from './file-stat.js';
+import { type Standing, standingAt } from './file-stat.js';
 import type { FileSystemTraits } from './file-system-traits.js';
+import { adjustFile, permissionsFor } from './metadata.js';
 import type { OpenFile } from './open-file.js';
 import {
   blocked,
@@ -33,12 +22,20 @@ import {
   placed,
 } from './place-request.js';
 import type { SafePaths } from './safe-path.js';
-import { asSeconds, type Temporary, type TemporaryFiles } from './temporary.js';
+import type { Temporary, TemporaryFiles } from './temporary.js';
 
 type FileEntry = Extract<Entry, { kind: 'file' }>;
 type SymlinkEntry = Extract<Entry, { kind: 'symlink' }>;
 /** Runs with the parent directory held, on the device of that number. */
 type Act = (target: string, standing: Standing, device: bigint) => PlaceResult;
+
+/** The answers when the directory a path lies in cannot be entered. */
+interface Otherwise {
+  /** It does not exist; 'create' makes it. */
+  readonly missing: PlaceResult | 'create';
+  /** Something other than a directory is on the way; blocked if not given. */
+  readonly obstructed?: PlaceResult;
+}
 
 export interface PlacerParts {
   readonly paths: SafePaths;
@@ -49,11 +46,7 @@ export interface PlacerParts {
 
 const copyBytes = 1024 * 1024;
 const newDirectoryMode = 0o777;
-const readBits = 0o444;
-const readWriteBits = 0o666;
-const ownerExecutes = 0o100;
 const foldedName = 'this file system takes its name and another one for the same';
-const reopenFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class Placer {
   readonly #parts: PlacerParts;
@@ -106,10 +99,12 @@ export class Placer {
     const whole = { path: entry.path, size: entry.size, mtimeNs: mtimeNsOf(entry), chunks: content() };
     const temporary = await this.#parts.temporary.file(whole, signal);
     try {
-      return this.#change(entry.path, 'create', (target, standing, device) => {
+      return this.#change(entry.path, { missing: 'create' }, (target, standing, device) => {
         const objected = objection(standing, expected);
         if (objected !== undefined) return objected;
-        temporary.setPermissions(this.#permissions(entry.executable, standing));
+        temporary.setPermissions(
+          permissionsFor(entry.executable, standing, this.#parts.traits.filePermissions),
+        );
         return this.#putInPlace(temporary, target, standing, device);
       });
     } finally {
@@ -119,8 +114,8 @@ export class Placer {
 
   /** Whether it is worth writing the content at all: 'placed' if so. Nothing is made. */
   #inspect(path: RelPath, expected: Expected): PlaceResult {
-    const ifMissing = objection({ kind: 'absent' }, expected) ?? placed;
-    return this.#change(path, ifMissing, (_target, standing, device) => {
+    const missing = objection({ kind: 'absent' }, expected) ?? placed;
+    return this.#change(path, { missing }, (_target, standing, device) => {
       return objection(standing, expected) ?? this.#objectionToDevice(device) ?? placed;
     });
   }
@@ -128,14 +123,14 @@ export class Placer {
   /** Sets executable bit and mtime of the file that stands there; 'shared' if other hard links would get them too. */
   #adjust(entry: FileEntry, expected: Expected): PlaceResult | 'shared' {
     let shared = false;
-    const result = this.#change(entry.path, differs, (target, standing) => {
+    const result = this.#change(entry.path, { missing: differs }, (target, standing) => {
       const objected = objection(standing, expected);
       if (objected !== undefined) return objected;
       if (standing.kind !== 'file' || standing.stat.size !== entry.size) return differs;
       shared = standing.links > 1n;
       if (shared) return placed;
       const stat = adjustFile(target, standing.stat, {
-        permissions: this.#permissions(entry.executable, standing),
+        permissions: permissionsFor(entry.executable, standing, this.#parts.traits.filePermissions),
         mtimeNs: mtimeNsOf(entry),
       });
       return stat === undefined ? differs : { outcome: 'placed', stat };
@@ -147,7 +142,7 @@ export class Placer {
     const temporary = this.#makeSymlink(entry);
     if ('outcome' in temporary) return temporary;
     try {
-      return this.#change(entry.path, 'create', (target, standing, device) => {
+      return this.#change(entry.path, { missing: 'create' }, (target, standing, device) => {
         return objection(standing, expected) ?? this.#putInPlace(temporary, target, standing, device);
       });
     } finally {
@@ -166,7 +161,7 @@ export class Placer {
   }
 
   #placeDirectory(path: RelPath, expected: Expected): PlaceResult {
-    return this.#change(path, 'create', (target, standing) => {
+    return this.#change(path, { missing: 'create' }, (target, standing) => {
       if (standing.kind === 'directory') return placed;
       const objected = objection(standing, expected);
       if (objected !== undefined) return objected;
@@ -177,7 +172,8 @@ export class Placer {
   }
 
   #remove(path: RelPath, expected: Expected): PlaceResult {
-    return this.#change(path, placed, (target, standing) => {
+    // Where a symlink or a file is on the way, nothing of the share stands at the path.
+    return this.#change(path, { missing: placed, obstructed: placed }, (target, standing) => {
       if (standing.kind === 'absent') return placed;
       const objected = objection(standing, expected);
       if (objected !== undefined) return objected;
@@ -187,25 +183,22 @@ export class Placer {
     });
   }
 
-  /**
-   * Runs `act` in the directory `path` lies in, and turns system errors into results.
-   * @param ifMissing - the answer when that directory does not exist; 'create' makes it instead
-   */
-  #change(path: RelPath, ifMissing: PlaceResult | 'create', act: Act): PlaceResult {
+  /** Runs `act` in the directory `path` lies in, and turns system errors into results. */
+  #change(path: RelPath, { missing, obstructed }: Otherwise, act: Act): PlaceResult {
     const name = baseNameOf(path);
     const parent = parentOf(path)?.split('/') ?? [];
     const { paths, traits } = this.#parts;
     try {
-      const entered = paths.enter(parent, { create: ifMissing === 'create' }, (at, device) => {
+      const entered = paths.enter(parent, { create: missing === 'create' }, (at, device) => {
         const standing = standingAt(at(name));
         if (standing.kind !== 'absent' && traits.listNames?.(at('.')).includes(name) === false) {
-          return ifMissing === 'create' ? blocked(foldedName) : ifMissing;
+          return missing === 'create' ? blocked(foldedName) : missing;
         }
         return act(at(name), standing, device);
       });
       if (entered.outcome === 'inside') return entered.value;
-      if (entered.outcome === 'obstructed') return blocked(entered.reason);
-      return ifMissing === 'create' ? differs : ifMissing;
+      if (entered.outcome === 'obstructed') return obstructed ?? blocked(entered.reason);
+      return missing === 'create' ? differs : missing;
     } catch (error) {
       if (isOvertaken(error)) return differs;
       const reason = reasonOfBlocking(error);
@@ -241,40 +234,6 @@ export class Placer {
   #objectionToDevice(device: bigint): PlaceResult | undefined {
     const same = this.#parts.temporary.enter((_at, ownDevice) => ownDevice === device);
     return same ? undefined : blocked('on another file system than .shoal');
-  }
-
-  /**
-   * A new file gets what the umask leaves. An old one keeps who may read and write it, so that an edit from a peer
-   * never opens a private file to others. setuid, setgid and sticky are never set.
-   */
-  #permissions(executable: boolean, standing: Standing): number {
-    const base =
-      standing.kind === 'file' ? standing.permissions & readWriteBits : this.#parts.traits.filePermissions;
-    return executable ? base | ((base & readBits) >> 2) | ownerExecutes : base;
-  }
-}
-
-interface Adjustment {
-  readonly permissions: number;
-  readonly mtimeNs: bigint;
-}
-
-/** @returns undefined, with nothing changed, if `target` is another file than `before` */
-function adjustFile(
-  target: string,
-  before: FileStat,
-  { permissions, mtimeNs }: Adjustment,
-): FileStat | undefined {
-  const descriptor = openSync(target, reopenFlags);
-  try {
-    const opened = fileStatOf(fstatSync(descriptor, { bigint: true }));
-    if (!statEquals(opened, before)) return undefined;
-    const seconds = asSeconds(mtimeNs);
-    fchmodSync(descriptor, permissions);
-    futimesSync(descriptor, seconds, seconds);
-    return fileStatOf(fstatSync(descriptor, { bigint: true }));
-  } finally {
-    closeSync(descriptor);
   }
 }
 

@@ -12,8 +12,9 @@
  */
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { ShoalError, systemCode } from '../error.js';
+import { systemCode } from '../error.js';
 import { escapeForDisplay } from './display.js';
+import { identityOf, rootIsGone } from './presence.js';
 
 /** Where `name` is to be found, valid until `use` returns. `name` must be one component. */
 export type At = (name: string) => string;
@@ -164,11 +165,6 @@ class OnTheWay extends Error {
   }
 }
 
-/** Which directory it is, whatever it is called. */
-export function identityOf(stats: BigIntStats): string {
-  return `${stats.dev}:${stats.ino}`;
-}
-
 function inDescriptor(descriptor: number): At {
   return (name) => `/proc/self/fd/${descriptor}/${name}`;
 }
@@ -204,9 +200,4 @@ function makeDirectory(path: string): void {
 
 function shown(components: readonly string[]): string {
   return escapeForDisplay(components.join('/'));
-}
-
-export function rootIsGone(root: string): ShoalError {
-  const message = `The folder ${escapeForDisplay(root)} is gone or is another one now. Mount it or move it back; nothing was deleted.`;
-  return new ShoalError('NOT_A_SHARE', message, { data: { path: root } });
 }

@@ -20,8 +20,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ShoalError } from '../error.js';
 import { asIoError } from './faults.js';
+import { asSeconds } from './metadata.js';
+import { ownDirectoryName } from './presence.js';
 import type { At, SafePaths } from './safe-path.js';
-import { ownDirectoryName } from './walk.js';
 
 /** Components of the directory, below the root. */
 export const temporaryDirectory = [ownDirectoryName, 'tmp'] as const;
@@ -151,12 +152,6 @@ function throwIfCancelled(path: string, signal?: AbortSignal): void {
 function wrongSize(content: Content, bytes: number): ShoalError {
   const message = `The content has ${bytes} bytes or more where ${content.size} were declared.`;
   return new ShoalError('MALFORMED', message, { data: { path: content.path, bytes, size: content.size } });
-}
-
-/** Times go through a double: about 0.2 us off. Node takes a negative number for "now", but not as text. */
-export function asSeconds(timeNs: bigint): number | string {
-  const seconds = Number(timeNs) / 1e9;
-  return seconds < 0 ? String(seconds) : seconds;
 }
 
 /** rmSync takes ten times as long for what is not there. */

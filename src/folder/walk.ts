@@ -8,11 +8,10 @@ import type { RelPath } from '../manifest/index.js';
 import { type Examined, examine, type Surroundings } from './examine.js';
 import type { Found } from './found.js';
 import { type Listed, listDirectory, lookAt } from './listing.js';
+import { ownDirectoryName } from './presence.js';
 
 /** Enough to keep the threads that do them busy. */
 const looksAtOnce = 64;
-/** Shoal's own directory, in the root only. */
-export const ownDirectoryName = '.shoal';
 
 /** A directory that the walk is in. */
 interface Level {

@@ -15,7 +15,7 @@ import { watch as chokidarWatch, type FSWatcher } from 'chokidar';
 import { isShoalError, ShoalError, systemCode } from '../error.js';
 import { joinRelPath, parseRelPath, type RelPath } from '../manifest/index.js';
 import { type IgnoreRules, ignoreFileName } from './ignore-rules.js';
-import { ownDirectoryName } from './walk.js';
+import { ownDirectoryName } from './presence.js';
 
 /** A path (a directory stands for everything in it), or that anything may have changed. */
 export type Hint = RelPath | 'everything';
