@@ -1,0 +1,13 @@
+/** What the commands use to talk to people and scripts. */
+export { BaseCommand } from './base-command.js';
+export { listBlocked } from './blocked-lines.js';
+export { expiryDaysMax, parseDuration, waitDaysMax } from './duration.js';
+export { EventLines } from './event-lines.js';
+export { exitCodeOfSync, exitCodes } from './exit-code.js';
+export { isInterruption } from './failure.js';
+export { countOf, formatBytes, formatSeconds, shortId } from './format.js';
+export { printable } from './printable.js';
+export { DoneProgress, RestProgress } from './progress.js';
+export { describeStatus } from './status-lines.js';
+export { describeSync } from './sync-lines.js';
+export { describeVerify } from './verify-lines.js';
