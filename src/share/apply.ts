@@ -18,6 +18,7 @@ import {
   type RelPath,
   recipeParts,
   sameContent,
+  sameEntry,
   supersede,
 } from '../manifest/index.js';
 import type { RecordChange } from '../store/index.js';
@@ -25,7 +26,7 @@ import { forEachConcurrent } from './concurrency.js';
 import { ingest } from './ingest.js';
 import type { Step } from './plan.js';
 import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
-import { chunkMissing, isSameVersion, type Replica } from './replica.js';
+import { chunkMissing, type Replica } from './replica.js';
 
 export interface ApplyResult {
   readonly applied: readonly Step[];
@@ -159,7 +160,7 @@ async function* fileContent(replica: Replica, entry: FileEntry): AsyncGenerator<
 async function stepsThatStand(replica: Replica, steps: readonly Step[]): Promise<Step[]> {
   const standing: Step[] = [];
   for (const step of steps) {
-    if (isSameVersion(await replica.tree.get(replica.root, step.path), step.before)) standing.push(step);
+    if (sameEntry(await replica.tree.get(replica.root, step.path), step.before)) standing.push(step);
   }
   return standing;
 }

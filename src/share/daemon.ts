@@ -68,6 +68,7 @@ export class Daemon {
       scanOptions: () => this.#scanOptions(),
       onScanned: (result, seconds, isFull) => this.#onScanned(result, seconds, isFull),
       onError: (error) => this.#onError(error),
+      onIdle: () => this.#changed(),
       now: options.now,
     });
     this.#pulls = new PullLoop({
@@ -75,6 +76,7 @@ export class Daemon {
       reconcile: (target) => this.#reconcile(target),
       onReconciled: (target, result) => this.#onReconciled(target, result),
       onError: (error) => this.#onError(error),
+      onIdle: () => this.#changed(),
     });
   }
 
@@ -95,7 +97,7 @@ export class Daemon {
         onFresh: () => late.daemon?.poke(),
         onPeer: (device, state, detail) => late.daemon?.onPeer(device, state, detail),
         onReport: (text) => options.listener({ event: 'report', text: escapeForDisplay(text) }),
-        onRolledBack: () => late.daemon?.onRolledBack(),
+        onRolledBack: (headTime) => late.daemon?.onRolledBack(headTime),
         onError: (error) => late.daemon?.onFailure(error),
       },
     });
@@ -186,6 +188,12 @@ export class Daemon {
     });
   }
 
+  /** Resolves when anything changed that `isInSync` may depend on, or `signal` aborts. */
+  async nextChange(signal: AbortSignal): Promise<void> {
+    let asked = 0;
+    await this.until(() => asked++ > 0, signal);
+  }
+
   poke(): void {
     this.#pulls.poke();
     this.#changed();
@@ -202,13 +210,13 @@ export class Daemon {
     this.poke();
   }
 
-  onRolledBack(): void {
+  onRolledBack(headTime: number): void {
     this.#options.listener({
       event: 'report',
       text: 'Peers know later changes of this device than it does: its state was restored or copied, so it goes on under a new identity for its changes. Nothing is lost.',
     });
     this.share.replica
-      .takeNewActor()
+      .takeNewActor(headTime)
       .then(() => this.#announce())
       .catch((error: unknown) => this.#onError(error));
   }

@@ -38,7 +38,7 @@ export interface MeshEvents {
   /** Something a person should know: a refused device, a read-only write, a member that cannot be reached. */
   onReport(text: string, device?: DeviceId): void;
   /** Peers know a later head of ours than we do: the state was rolled back. */
-  onRolledBack(): void;
+  onRolledBack(headTime: number): void;
   onError(error: unknown): void;
 }
 
@@ -270,13 +270,20 @@ export class Mesh {
       greeted: false,
     };
     this.#links.set(device, link);
+    // Before anything else: `start` may deliver the peer's hello at once, and gossip answers it.
+    this.#send(device, {
+      type: 'hello',
+      protocol: 1,
+      name: this.#options.name.slice(0, deviceNameLengthMax),
+      port: this.#opened.address.port,
+    });
     let malformed = 0;
     session.start({
       onFrame: (frame) => {
         try {
           this.#onMessage(device, link, decodeMessage(frame));
         } catch (error) {
-          if (!(error instanceof ShoalError)) return this.#options.events.onError(error);
+          if (!(error instanceof ShoalError)) throw error;
           malformed++;
           this.#options.events.onReport(
             `${this.nameOf(device)} sent a message that is not valid: ${error.message}`,
@@ -289,12 +296,6 @@ export class Mesh {
       onClose: (reason) => {
         if (this.#links.get(device) === link) this.#unlink(device, link, reason);
       },
-    });
-    this.#send(device, {
-      type: 'hello',
-      protocol: 1,
-      name: this.#options.name.slice(0, deviceNameLengthMax),
-      port: this.#opened.address.port,
     });
   }
 
@@ -315,7 +316,10 @@ export class Mesh {
   #onMessage(device: DeviceId, link: Link, message: Message): void {
     if (this.#links.get(device) !== link) return;
     const onError = (error: unknown): void => this.#options.events.onError(error);
-    if (message.type === 'hello') return this.#onHello(device, link, message);
+    if (message.type === 'hello') {
+      this.#onHello(device, link, message);
+      return;
+    }
     if (!link.greeted) throw new ShoalError('MALFORMED', 'the first message must be a hello');
     switch (message.type) {
       case 'heads': {
@@ -391,7 +395,7 @@ export class Mesh {
         return;
       }
     } catch (error) {
-      if (!(error instanceof ShoalError)) return this.#options.events.onError(error);
+      if (!(error instanceof ShoalError)) throw error;
       this.#options.events.onReport(
         `${this.nameOf(device)} sent a datagram that is not valid: ${error.message}`,
         device,
@@ -445,7 +449,7 @@ export class Mesh {
         this.#wake(effect.at);
         return;
       case 'report':
-        if (effect.kind === 'future-state') events.onRolledBack();
+        if (effect.kind === 'future-state') events.onRolledBack(effect.head?.head.time ?? 0);
         else events.onReport(effect.text, effect.device);
         return;
     }

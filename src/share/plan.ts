@@ -6,8 +6,7 @@
  * old one goes, and a broken pull leaves the old files.
  */
 import type { ChunkId } from '../chunking/index.js';
-import { type Entry, mtimeNsOf, type RelPath, sameContent, type Tree } from '../manifest/index.js';
-import { isUnder } from './scan.js';
+import { type Entry, isUnder, mtimeNsOf, type RelPath, sameContent, type Tree } from '../manifest/index.js';
 
 export interface Step {
   readonly path: RelPath;

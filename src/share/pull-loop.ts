@@ -20,6 +20,8 @@ export interface PullLoopOptions {
   readonly reconcile: (target: PullTarget) => Promise<ReconcileResult>;
   readonly onReconciled: (target: PullTarget, result: ReconcileResult) => Promise<void>;
   readonly onError: (error: unknown) => void;
+  /** Nothing is being merged any more. */
+  readonly onIdle: () => void;
 }
 
 /** What was blocked or missing is tried again after this. */
@@ -74,7 +76,7 @@ export class PullLoop {
         if (this.#again && !this.#closed) {
           this.#again = false;
           this.#start();
-        }
+        } else this.#options.onIdle();
       });
   }
 

@@ -16,14 +16,7 @@ import {
   encodeChunk,
 } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import {
-  compareVersions,
-  type Entry,
-  type NodeStore,
-  type RelPath,
-  Tree,
-  type Write,
-} from '../manifest/index.js';
+import { type Entry, type NodeStore, type RelPath, Tree, type Write } from '../manifest/index.js';
 import type { RecordChange, Store } from '../store/index.js';
 import {
   actorIdFromBytes,
@@ -125,11 +118,10 @@ export class Replica {
 
   /** Changes the own tree, durably, with everything that goes with it. Call under `exclusive`. */
   async commit(change: Change): Promise<void> {
-    let root = this.#state.root;
-    if (change.entries !== undefined && change.entries.length > 0)
-      root = await this.tree.apply(root, change.entries);
-    if (change.removed !== undefined && change.removed.length > 0)
-      root = await this.tree.remove(root, change.removed);
+    const changes = new Map<RelPath, Entry | undefined>();
+    for (const entry of change.entries ?? []) changes.set(entry.path, entry);
+    for (const path of change.removed ?? []) changes.set(path, undefined);
+    const root = changes.size === 0 ? this.#state.root : await this.tree.change(this.#state.root, changes);
     const state = { ...this.#state, root };
     await this.#write(state, change);
     // nextWrite may have counted on while the batch was written; what it counted is committed by its own commit.
@@ -155,10 +147,19 @@ export class Replica {
     });
   }
 
-  /** The state was rolled back or copied (peers know later heads): counts on under a new actor, so that no dot is used twice. */
-  takeNewActor(): Promise<void> {
+  /**
+   * The state was rolled back or copied (peers know later heads): counts on under a new actor, so that no dot is used twice.
+   * @param headTime - unix ms of the latest head that peers know: the next one comes after it
+   */
+  takeNewActor(headTime: number): Promise<void> {
     return this.exclusive(async () => {
-      const state = { ...this.#state, actor: actorIdFromBytes(randomBytes(8)), counter: 0, sequence: 0 };
+      const state = {
+        ...this.#state,
+        actor: actorIdFromBytes(randomBytes(8)),
+        counter: 0,
+        sequence: 0,
+        headTime: Math.max(headTime, this.#state.headTime),
+      };
       await this.#write(state, {});
       this.#state = state;
     });
@@ -178,12 +179,6 @@ export class Replica {
       batch.push({ kind: 'journal', key: pathKey(path), delete: true });
     await this.store.commit(batch, { durable: true });
   }
-}
-
-/** Whether two entries of one path are the same version: what was planned against one holds for the other. */
-export function isSameVersion(a: Entry | undefined, b: Entry | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.kind === b.kind && compareVersions(a.version, b.version) === 'equal';
 }
 
 function nodeStoreOver(store: Store): NodeStore {

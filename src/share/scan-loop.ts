@@ -9,6 +9,8 @@ export interface ScanLoopOptions {
   readonly scanOptions: () => ScanOptions;
   readonly onScanned: (result: ScanResult, seconds: number, isFull: boolean) => Promise<void>;
   readonly onError: (error: unknown) => void;
+  /** Nothing is being scanned, and nothing is due. */
+  readonly onIdle: () => void;
   readonly now: () => number;
 }
 
@@ -97,6 +99,7 @@ export class ScanLoop {
       .finally(() => {
         this.#running = undefined;
         if (this.#isDue) this.#schedule(quietMs);
+        else this.#options.onIdle();
       });
   }
 

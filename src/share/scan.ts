@@ -14,15 +14,17 @@ import {
   compareRelPath,
   deleteEntry,
   type Entry,
+  isUnder,
   mtimeNsOf,
   type RelPath,
   sameContent,
+  sameEntry,
   supersede,
 } from '../manifest/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import { type FoundThing, type Ingested, ingest } from './ingest.js';
 import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
-import { isSameVersion, type Replica } from './replica.js';
+import type { Replica } from './replica.js';
 
 export interface ScanOptions {
   readonly replica: Replica;
@@ -189,7 +191,7 @@ class Scan {
       if (ingested === undefined) continue;
       const current = await replica.tree.get(replica.root, path);
       const again = await folder.look(path, this.#ignore);
-      if (!isSameVersion(current, entry) || !matches(again, ingested)) {
+      if (!sameEntry(current, entry) || !matches(again, ingested)) {
         this.#unsettled.push(path);
         continue;
       }
@@ -235,7 +237,7 @@ class Scan {
       const stats = new Map<RelPath, undefined>();
       for (const { path, entry } of this.#missing) {
         const current = await replica.tree.get(replica.root, path);
-        if (current === undefined || current.kind === 'deleted' || !isSameVersion(current, entry)) continue;
+        if (current === undefined || current.kind === 'deleted' || !sameEntry(current, entry)) continue;
         const found = await folder.look(path, this.#ignore);
         if (found !== undefined) {
           this.#unsettled.push(path);
@@ -265,11 +267,7 @@ class Scan {
 export const readOnlyReason =
   'changed here, but this device may only read: move your version elsewhere, or ask for a ticket with the role rw';
 
-function looksSame(
-  found: FoundThing,
-  entry: Entry | undefined,
-  record: StatRecord | undefined,
-): boolean {
+function looksSame(found: FoundThing, entry: Entry | undefined, record: StatRecord | undefined): boolean {
   if (entry === undefined || entry.kind !== found.kind) return false;
   if (found.kind === 'directory') return true;
   return record !== undefined && !record.racy && statEquals(record.stat, found.stat);
@@ -277,7 +275,8 @@ function looksSame(
 
 function matches(found: Found | undefined, { content, stat }: Ingested): boolean {
   if (found === undefined || found.kind !== content.kind) return false;
-  if (found.kind === 'file' || found.kind === 'symlink') return stat !== undefined && statEquals(found.stat, stat);
+  if (found.kind === 'file' || found.kind === 'symlink')
+    return stat !== undefined && statEquals(found.stat, stat);
   return true;
 }
 
@@ -291,15 +290,13 @@ function outermost(paths: readonly RelPath[]): RelPath[] {
   return kept;
 }
 
-export function isUnder(path: RelPath, directory: RelPath): boolean {
-  return path.startsWith(`${directory}/`);
-}
-
+/** Stat records are a cache: one that is damaged is left out, and its file read again. */
 async function* statRecords(
   replica: Replica,
   under: RelPath | undefined,
 ): AsyncGenerator<[RelPath, StatRecord]> {
-  const options = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
+  const range = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
+  const options = { ...range, onDamage: () => undefined };
   for await (const [key, bytes] of replica.store.records('stat', options))
     yield [pathOfKey(key), decodeStatRecord(bytes)];
 }
