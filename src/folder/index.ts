@@ -1,10 +1,9 @@
 /** The door of the room `folder`: the user's folder, seen and changed without ever losing what the user did. */
 export { escapeForDisplay } from './display.js';
 export { type FileStat, statEquals } from './file-stat.js';
-export type { FileSystemTraits } from './file-system-traits.js';
-export { Folder, type WalkOptions } from './folder.js';
+export { Folder } from './folder.js';
 export type { Found } from './found.js';
 export type { IgnoreRules } from './ignore-rules.js';
 export type { OpenFile } from './open-file.js';
 export type { Expected, PlaceRequest, PlaceResult } from './place-request.js';
-export type { Hint, OnError, OnHint, Watching } from './watch.js';
+export type { Hint, Watching } from './watch.js';

@@ -3,7 +3,6 @@
  * destroyed, and no symlink leads outside; shown on real directories.
  */
 
-import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -23,6 +22,7 @@ import {
   directoryEntry,
   expectedAt,
   fileEntry,
+  makeFifo,
   scratchDirectory,
   scratchShare,
   symlinkEntry,
@@ -120,7 +120,7 @@ test('file, directory and symlink take each other’s place', async () => {
 
 test('a FIFO is neither opened nor replaced nor removed (hazard 19)', async () => {
   const folder = await scratchShare();
-  execFileSync('mkfifo', [join(folder.root, 'p')]);
+  makeFifo(join(folder.root, 'p'));
   const blocked = { outcome: 'blocked', reason: 'a FIFO stands there' };
   expect(await folder.place({ entry: fileEntry('p', 1), expected: absent, content: chunks('x') })).toEqual(
     blocked,

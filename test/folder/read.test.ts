@@ -1,5 +1,4 @@
 /** Only regular files inside the share are read, and a change meanwhile is noticed; shown on real files. */
-import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -13,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { at, expectedAt, scratchDirectory, scratchShare } from './scratch.js';
+import { at, expectedAt, makeFifo, scratchDirectory, scratchShare } from './scratch.js';
 
 const noRegularFile = { code: 'IO', data: { code: 'ENOENT' } };
 
@@ -83,7 +82,7 @@ test('symlinks, directories, FIFOs and what is not there are not read (hazards 1
   const folder = await scratchShare();
   symlinkSync(join(outside, 'secret'), join(folder.root, 'link'));
   symlinkSync(outside, join(folder.root, 'dir'));
-  execFileSync('mkfifo', [join(folder.root, 'pipe')]);
+  makeFifo(join(folder.root, 'pipe'));
   mkdirSync(join(folder.root, 'real'));
   const before = readdirSync('/proc/self/fd').length;
   for (const path of ['link', 'dir/secret', 'pipe', 'real', 'none', 'none/x']) {

@@ -1,6 +1,7 @@
 /**
  * Shares in new temporary directories, and entries to put into them. Everything made here is removed after each test.
  */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,11 @@ export async function scratchShare(traits: Partial<FileSystemTraits> = {}): Prom
   const root = scratchDirectory();
   mkdirSync(join(root, '.shoal'));
   return Folder.open(root, traits);
+}
+
+/** A FIFO, which Node itself cannot make. */
+export function makeFifo(path: string): void {
+  execFileSync(process.env.SHELL ?? '/bin/sh', ['-c', 'mkfifo "$0"', path]);
 }
 
 export function at(path: string): RelPath {

@@ -2,7 +2,6 @@
  * The walk finds everything in the order of the manifest, says of what it cannot sync or cannot read that it is so
  * (never leaving it out as if it were deleted), and goes nowhere outside; shown on real directories.
  */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -12,7 +11,16 @@ import { classify } from '../../src/folder/examine.js';
 import { IgnoreRules, ignoreFileBytesMax } from '../../src/folder/ignore-rules.js';
 import { Folder, type Found } from '../../src/folder/index.js';
 import { compareRelPath } from '../../src/manifest/index.js';
-import { asOrdinaryUser, at, collect, noRules, scratchDirectory, scratchShare, summary } from './scratch.js';
+import {
+  asOrdinaryUser,
+  at,
+  collect,
+  makeFifo,
+  noRules,
+  scratchDirectory,
+  scratchShare,
+  summary,
+} from './scratch.js';
 
 function walkAll(folder: Folder, ignore = noRules): Promise<Found[]> {
   return collect(folder.walk({ ignore }));
@@ -138,7 +146,7 @@ test('.shoal is left out in the root, and blocked elsewhere and in other spellin
 
 test('FIFOs and sockets are blocked and never opened (hazard 19)', async () => {
   const folder = await scratchShare();
-  execFileSync('mkfifo', [join(folder.root, 'pipe')]);
+  makeFifo(join(folder.root, 'pipe'));
   const server = createServer();
   await new Promise<void>((resolve) => {
     server.listen(join(folder.root, 'sock'), resolve);
