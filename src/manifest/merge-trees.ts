@@ -92,7 +92,7 @@ class TreeMerge {
     const { register, placement } = await this.#place(path, sides, holders[0]?.contentKey);
     await this.#record(
       path,
-      compose({ path, register, home: placement.home, holders, origin: this.#originOf(path, sides) }),
+      compose({ path, sides, register, home: placement.home, holders, origin: this.#originOf(path, sides) }),
     );
     await this.#displace(path, placement);
   }
@@ -232,6 +232,7 @@ function sameWrites(a: readonly LiveWrite[] | undefined, b: readonly LiveWrite[]
 
 interface Composition {
   readonly path: RelPath;
+  readonly sides: Sides;
   readonly register: Register;
   readonly home: readonly LiveWrite[];
   readonly holders: readonly LiveWrite[];
@@ -239,7 +240,7 @@ interface Composition {
 }
 
 /** What stands at a path: what was written there and won, and what is displaced to it. */
-function compose({ path, register, home, holders, origin }: Composition): Entry | undefined {
+function compose({ path, sides, register, home, holders, origin }: Composition): Entry | undefined {
   const overtaken = [...register.overtaken].sort();
   const known = { path, version: register.version, ...(overtaken.length === 0 ? {} : { overtaken }) };
   const content = (holders[0] ?? home[0])?.content;
@@ -250,12 +251,12 @@ function compose({ path, register, home, holders, origin }: Composition): Entry 
   ];
   const live = { ...known, writes: writes.sort(compareWrites).slice(-writesMax) };
   if (content.kind === 'directory') return { ...live, kind: 'directory' };
-  const conflictOf = holders.length > 0 ? origin : commonOrigin(home);
+  const conflictOf = holders.length > 0 ? origin : commonOrigin(sides);
   return conflictOf === undefined ? { ...live, ...content } : { ...live, ...content, conflictOf };
 }
 
-/** What an edited conflict copy was a copy of. All writes of one path agree on it, or do not know. */
-function commonOrigin(home: readonly LiveWrite[]): RelPath | undefined {
-  const [least] = home.flatMap(({ conflictOf }) => conflictOf ?? []).sort(compareRelPath);
+/** What an edited conflict copy was a copy of, whatever became of it on one side. The sides agree, or one does not know. */
+function commonOrigin(sides: Sides): RelPath | undefined {
+  const [least] = sides.flatMap((entry) => conflictOfEntry(entry) ?? []).sort(compareRelPath);
   return least;
 }

@@ -8,8 +8,7 @@
  */
 import { chunkIdOf } from '../chunking/index.js';
 import { encodeContent } from './content-codec.js';
-import { conflictOfEntry, type Entry, type LiveEntry, type NewContent, type Write } from './entry.js';
-import type { RelPath } from './rel-path.js';
+import type { Entry, LiveEntry, NewContent, Write } from './entry.js';
 import { compareDots, joinVersions, type Version, versionIncludes } from './version.js';
 
 export interface LiveWrite {
@@ -18,8 +17,6 @@ export interface LiveWrite {
   readonly content: NewContent;
   /** Equal for equal contents. */
   readonly contentKey: string;
-  /** What the entry it stands in is a conflict copy of, where it was made there: an edit of a copy stays one. */
-  readonly conflictOf?: RelPath;
 }
 
 export interface Register {
@@ -57,13 +54,10 @@ export function liveWrites(entry: LiveEntry, which: 'own' | 'displaced'): LiveWr
   if (wanted.length === 0) return [];
   const content = contentOf(entry);
   const contentKey = chunkIdOf(encodeContent(content));
-  const conflictOf = which === 'own' ? conflictOfEntry(entry) : undefined;
-  const origin = conflictOf === undefined ? {} : { conflictOf };
   return wanted.map(({ actor, counter, mtimeNs }) => ({
     write: { actor, counter, mtimeNs },
     content,
     contentKey,
-    ...origin,
   }));
 }
 

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import type { ChunkId } from '../../src/chunking/index.js';
+import { conflictOfEntry } from '../../src/manifest/entry.js';
 import {
   deleteEntry,
   type Entry,
@@ -188,5 +189,5 @@ export function shown(entry: Entry): string {
       : entry.writes
           .map((write) => `${Number(write.actor)}:${write.counter}${write.displaced ? '>' : ''}`)
           .join(' ');
-  return `${entry.path} ${entry.kind} {${version}} [${writes}] ${mtimeNsOf(entry)}`;
+  return `${entry.path} ${entry.kind} {${version}} [${writes}] ${mtimeNsOf(entry)} ${conflictOfEntry(entry) ?? ''}`;
 }
