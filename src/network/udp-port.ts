@@ -21,6 +21,12 @@ export const datagramBytesMax = 1200;
 /** Streams that have ended get this long to hand over what they still hold. */
 const lingerMsMax = 1000;
 
+/**
+ * Room in the kernel for packets that come while this process is busy. With UDX's own 1 MiB a loaded machine lost 2 to
+ * 14 % of them (measured, two processes on loopback) and sent them again; with 2 MiB none.
+ */
+const kernelBufferBytes = 2 * 1024 * 1024;
+
 /** Takes one datagram. `bytes` is borrowed: valid until it returns. */
 export type DatagramHandler = (bytes: Uint8Array, source: SocketAddress) => void;
 
@@ -50,6 +56,7 @@ export class UdpPort {
     const socket = bindFirstFree(this.#udx, options);
     const bound = socket.address();
     if (bound === null) throw new ShoalError('IO', 'The UDP socket has no address.');
+    enlargeKernelBuffer(socket);
     this.#socket = socket;
     this.address = { host: bound.host, port: bound.port };
     this.family = bound.family;
@@ -110,6 +117,14 @@ export class UdpPort {
     }, lingerMsMax);
     await closed;
     clearTimeout(timer);
+  }
+}
+
+function enlargeKernelBuffer(socket: UdxSocket): void {
+  try {
+    socket.setRecvBufferSize(kernelBufferBytes);
+  } catch {
+    // Linux grants what it can; another system may refuse, and then its own size has to do.
   }
 }
 

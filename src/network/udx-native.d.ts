@@ -29,6 +29,7 @@ declare module 'udx-native' {
     bind(port: number, host: string): void;
     address(): UdxSource | null;
     trySend(bytes: Uint8Array, port: number, host: string): void;
+    setRecvBufferSize(bytes: number): void;
     close(): Promise<void>;
     on(event: 'message', listener: (bytes: Buffer, source: UdxSource) => void): this;
   }
