@@ -95,6 +95,7 @@ export class Daemon {
       events: {
         onHead: () => late.daemon?.poke(),
         onFresh: () => late.daemon?.poke(),
+        onOwnRole: () => late.daemon?.onOwnRole(),
         onPeer: (device, state, detail) => late.daemon?.onPeer(device, state, detail),
         onReport: (text) => options.listener({ event: 'report', text: escapeForDisplay(text) }),
         onRolledBack: (headTime) => late.daemon?.onRolledBack(headTime),
@@ -139,11 +140,11 @@ export class Daemon {
 
   /** Whether nothing is being scanned, nothing is being merged, and every member's newest head names our root. */
   get isInSync(): boolean {
-    return (
-      !this.#scans.isBusy &&
-      !this.#pulls.isBusy &&
-      this.#mesh.peers.every((peer) => this.isPeerInSync(peer.device))
-    );
+    return !this.#scans.isBusy && !this.#pulls.isBusy && this.#arePeersEqual;
+  }
+
+  get #arePeersEqual(): boolean {
+    return this.#mesh.peers.every((peer) => this.isPeerInSync(peer.device));
   }
 
   isPeerInSync(device: DeviceId): boolean {
@@ -208,6 +209,11 @@ export class Daemon {
       detail,
     });
     this.poke();
+  }
+
+  /** What this device may do has changed: what it kept back may be taken in now. */
+  onOwnRole(): void {
+    this.#scans.hint('everything');
   }
 
   onRolledBack(headTime: number): void {
@@ -388,7 +394,8 @@ export class Daemon {
     const isInSync = this.#announcedRoot !== undefined && this.#mesh.peers.length > 0 && this.isInSync;
     if (isInSync && !this.#wasInSync)
       this.#options.listener({ event: 'insync', root: this.share.replica.root });
-    this.#wasInSync = isInSync;
+    // A scan of what was just put in place is no reason to say it twice.
+    this.#wasInSync = isInSync || (this.#wasInSync && this.#arePeersEqual);
   }
 
   #onError(error: unknown): void {

@@ -32,6 +32,8 @@ import { PeerServer } from './server.js';
 export interface MeshEvents {
   /** A member's head names a root that is not ours, or one that was not is now. */
   onHead(head: SignedHead): void;
+  /** A member record of this device came. */
+  onOwnRole(): void;
   /** A device told its own head, new or not. */
   onFresh(device: DeviceId): void;
   onPeer(device: DeviceId, state: 'connected' | 'disconnected', detail: string): void;
@@ -438,6 +440,7 @@ export class Mesh {
         return;
       case 'store-member':
         this.#keep('member', effect.record.record.device, effect.record.bytes);
+        if (effect.record.record.device === replica.device) events.onOwnRole();
         return;
       case 'store-address':
         this.#keep('address', effect.device, Buffer.from(effect.address, 'utf8'));
