@@ -9,7 +9,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { ShoalError } from '../error.js';
 
-export const protocolVersion = 1;
+const protocolVersion = 1;
 export const bindingBytes = 32;
 const headBytes = 2 + bindingBytes;
 const refusalLengthMax = 200;

@@ -16,8 +16,8 @@ export const answerType = 2;
 const version = 1;
 export const nonceBytes = 16;
 const macBytes = 32;
-export const dialBytes = 128;
-export const answerBytes = 2 + nonceBytes + 4 + 4 + macBytes;
+const dialBytes = 128;
+const answerBytes = 2 + nonceBytes + 4 + 4 + macBytes;
 
 export interface Dial {
   /** 16 random bytes. */

@@ -15,7 +15,7 @@ import type { StreamAdapter } from './stream-adapter.js';
 /** All that is taken from somebody who is not known to be a member: handshake, join and its answer fit well. */
 export const strangerBytesMax = 64 * 1024;
 /** `write` asks its caller to wait while more than this is queued. */
-export const queuedBytesMax = 1024 * 1024;
+const queuedBytesMax = 1024 * 1024;
 /** Of a caller that does not wait; four times what a peer may request. */
 const queuedBytesLimit = 32 * 1024 * 1024;
 /** Frames that came before anybody took them. */

@@ -28,7 +28,7 @@ const lingerMsMax = 1000;
 const kernelBufferBytes = 2 * 1024 * 1024;
 
 /** Takes one datagram. `bytes` is borrowed: valid until it returns. */
-export type DatagramHandler = (bytes: Uint8Array, source: SocketAddress) => void;
+type DatagramHandler = (bytes: Uint8Array, source: SocketAddress) => void;
 
 export interface UdpPortOptions {
   /** An IP address of this machine; '0.0.0.0' for all of IPv4, '::' for both families. */
