@@ -30,7 +30,7 @@ interface KnownAddress {
 
 /** @param round - how many times everything has failed; @param random - 0 to 1 */
 export function backOffMs(round: number, random: number): number {
-  return Math.min(backOffFirstMs * 2 ** round, backOffLastMs) * (1 + random / 2);
+  return Math.round(Math.min(backOffFirstMs * 2 ** round, backOffLastMs) * (1 + random / 2));
 }
 
 export class Contact {

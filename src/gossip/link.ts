@@ -7,10 +7,15 @@ import type { DeviceId, SignedHead } from '../trust/index.js';
 import { nonceMax } from './datagram.js';
 import { compareHeads, equalHeads } from './head-table.js';
 
-/** A link that was silent for so long is probed, and again after each further such time. */
+/** A link that was silent for so long is probed. */
 export const probeAfterMs = 5_000;
-/** So many probes without an answer end the session. */
-export const probesMax = 3;
+/** Without an answer it is probed again after each such time. */
+export const probeAgainMs = 2_500;
+/**
+ * So many probes without an answer, 15 s, end the session. Probes and answers are datagrams: where one of five is
+ * lost, three probes would end one silent session in twenty, six end one in five hundred.
+ */
+export const probesMax = 6;
 
 export type Liveness =
   | { readonly verdict: 'alive' | 'dead' }
@@ -53,7 +58,7 @@ export class Link {
   get checkAt(): number {
     return this.#openNonces.length === 0
       ? this.#lastHeardAt + probeAfterMs
-      : this.#lastProbeAt + probeAfterMs;
+      : this.#lastProbeAt + probeAgainMs;
   }
 
   checkLiveness(now: number, random: () => number): Liveness {
