@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { isShoalError } from '../error.js';
 import { baseNameOf, type Entry, mtimeNsOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asIoError, isOvertaken, reasonOfBlocking } from './faults.js';
 import { type Standing, standingAt } from './file-stat.js';
@@ -97,7 +98,8 @@ export class Placer {
     const early = this.#inspect(entry.path, expected);
     if (early.outcome !== 'placed') return early;
     const whole = { path: entry.path, size: entry.size, mtimeNs: mtimeNsOf(entry), chunks: content() };
-    const temporary = await this.#parts.temporary.file(whole, signal);
+    const temporary = await this.#parts.temporary.file(whole, signal).catch(blockedIfTooLarge);
+    if ('outcome' in temporary) return temporary;
     try {
       return this.#change(entry.path, { missing: 'create' }, (target, standing, device) => {
         const objected = objection(standing, expected);
@@ -235,6 +237,14 @@ export class Placer {
     const same = this.#parts.temporary.enter((_at, ownDevice) => ownDevice === device);
     return same ? undefined : blocked('on another file system than .shoal');
   }
+}
+
+/** A file beyond what the file system can hold (4 GiB on FAT) stops that file alone, unlike a full disk. */
+function blockedIfTooLarge(error: unknown): PlaceResult {
+  const reason =
+    isShoalError(error, 'IO') && error.data.code === 'EFBIG' ? reasonOfBlocking(error.cause) : undefined;
+  if (reason === undefined) throw error;
+  return blocked(reason);
 }
 
 async function* contentOf(source: OpenFile): AsyncGenerator<Uint8Array> {

@@ -209,6 +209,20 @@ test.each(['ENOSPC', 'EDQUOT', 'EIO'])(
   },
 );
 
+test('a file larger than the file system can hold blocks itself alone', async () => {
+  const folder = await scratchShare();
+  const fail = () => {
+    throw Object.assign(new Error('EFBIG'), { code: 'EFBIG' });
+  };
+  const result = await folder.place({
+    entry: fileEntry('f', 9),
+    expected: absent,
+    content: chunks('part', fail),
+  });
+  expect(result).toEqual({ outcome: 'blocked', reason: 'too large for this file system' });
+  expect(leftovers(folder)).toEqual([]);
+});
+
 test.each([[3], [5]])('content of 4 bytes where %d are declared is refused', async (size) => {
   const folder = await scratchShare();
   const placing = folder.place({
