@@ -11,3 +11,6 @@ export { DoneProgress, RestProgress } from './progress.js';
 export { describeStatus } from './status-lines.js';
 export { describeSync } from './sync-lines.js';
 export { describeVerify } from './verify-lines.js';
+
+/** The demo is loaded only when it runs: it brings the whole share with it. */
+export const loadDemo = (): Promise<typeof import('./demo/index.js')> => import('./demo/index.js');
