@@ -37,6 +37,8 @@ export class ShoalProcess {
   readonly #news = new EventEmitter();
   #stderr = '';
   #hasEnded = false;
+  /** How it ended, for people. */
+  #end = '';
 
   private constructor(directory: string, args: readonly string[]) {
     this.directory = directory;
@@ -50,13 +52,14 @@ export class ShoalProcess {
     });
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
     this.ended = new Promise((resolve) => {
-      const end = (code: number | null): void => {
+      const end = (code: number | null, why: string): void => {
         this.#hasEnded = true;
+        this.#end = why;
         resolve(code);
         this.#news.emit('news');
       };
-      this.#child.once('error', () => end(null));
-      this.#child.once('close', end);
+      this.#child.once('error', (error) => end(null, error.message));
+      this.#child.once('close', (code, signal) => end(code, `ended by ${signal ?? `exit code ${code}`}`));
     });
   }
 
@@ -120,7 +123,7 @@ export class ShoalProcess {
     const lines = this.seen
       .slice(-linesShownMax)
       .map(({ event, at }) => `${Math.round(at)} ms ${JSON.stringify(event)}`);
-    return [`${this.directory}, ${this.isRunning ? 'running' : 'ended'}:`, ...lines, this.#stderr].join(
+    return [`${this.directory}, ${this.isRunning ? 'running' : this.#end}:`, ...lines, this.#stderr].join(
       '\n  ',
     );
   }
