@@ -34,7 +34,7 @@ const codesOfErrors: Readonly<Record<ShoalErrorCode, ExitCode>> = {
   REFUSED: exitCodes.refused,
   UNREACHABLE: exitCodes.notConverged,
   CANCELLED: exitCodes.interrupted,
-  STORE_UNWRITABLE: exitCodes.unexpected,
+  STORE_FAILED: exitCodes.unexpected,
   MALFORMED: exitCodes.unexpected,
   PATH_REJECTED: exitCodes.unexpected,
   CHUNK_MISSING: exitCodes.unexpected,

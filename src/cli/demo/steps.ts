@@ -130,14 +130,14 @@ export async function killAndResume(context: StepContext, held: Held) {
 export async function verifyAll(context: StepContext, held: Held): Promise<StepResult> {
   const { crew, program, now, signal } = context;
   const startedAt = now();
-  let verified = 0;
-  for (const peer of crew.all) {
-    const answer = await askShoal(program, ['verify', peer.directory], { accepted: [0, 6], signal });
-    if (answer.exitCode === 0) verified++;
-    context.say(
-      `   ${peer.name}: ${answer.exitCode === 0 ? 'all files and chunks are good' : 'DAMAGE FOUND'}`,
-    );
-  }
+  const verdicts = await Promise.all(
+    crew.all.map(async (peer) => {
+      const answer = await askShoal(program, ['verify', peer.directory], { accepted: [0, 6], signal });
+      const isGood = answer.exitCode === 0;
+      context.say(`   ${peer.name}: ${isGood ? 'all files and chunks are good' : 'DAMAGE FOUND'}`);
+      return isGood;
+    }),
+  );
   const roots = new Set((await Promise.all(crew.all.map((peer) => peer.status()))).map(({ root }) => root));
   return {
     step: '5 verify',
@@ -146,7 +146,7 @@ export async function verifyAll(context: StepContext, held: Held): Promise<StepR
     bytesOnWire: 0,
     seconds: (now() - startedAt) / 1000,
     rootsEqual: roots.size === 1,
-    verified,
+    verified: verdicts.filter((isGood) => isGood).length,
   };
 }
 
