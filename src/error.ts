@@ -13,8 +13,8 @@ export type ShoalErrorCode =
   | 'SHARE_BUSY'
   /** The store cannot be opened. */
   | 'STORE_UNOPENABLE'
-  /** The store cannot be written: the disk is full or failing. */
-  | 'STORE_UNWRITABLE'
+  /** The store's files cannot be read or written: the disk is full or failing. */
+  | 'STORE_FAILED'
   /** What was read back from the store is not what was written. */
   | 'STORE_DAMAGED'
   /** Bytes from a peer or from disk that are not of their format. */

@@ -8,7 +8,6 @@ import { resolve } from 'node:path';
 import { ShoalError, systemCode } from '../error.js';
 import { Store } from '../store/index.js';
 import {
-  deviceIdFromBytes,
   deviceNameLengthMax,
   encodeTicket,
   generateKeyPair,
@@ -17,8 +16,9 @@ import {
   signMemberRecord,
   type Ticket,
 } from '../trust/index.js';
-import { defaultPort, writeConfig } from './config.js';
+import { type Config, defaultPort, writeConfig } from './config.js';
 import { findShare, isShare, type Layout, layoutOf } from './layout.js';
+import type { Replica } from './replica.js';
 import { type Secrets, writeSecrets } from './secrets.js';
 
 export interface CreateOptions {
@@ -30,23 +30,19 @@ export interface CreateOptions {
 /** The record under which a ticket waits until the inviter has answered. */
 export const pendingTicketKey = 'pending';
 
-/** Begins a share: its key, a device key, and the member record of this device. The folder's content is not looked at yet. */
+/** Begins a share: its key and a device key. The folder's content is not looked at yet. */
 export async function createShare(options: CreateOptions): Promise<Layout> {
   const share = generateKeyPair();
-  const device = generateKeyPair();
-  const shareId = shareIdFromBytes(share.publicKey);
-  return create(options, shareId, { device, share }, async (store, name) => {
-    const id = deviceIdFromBytes(device.publicKey);
-    const record = signMemberRecord(share.privateKey, {
-      share: shareId,
-      device: id,
-      role: 'rw',
-      serial: 1,
-      name,
-      time: options.now(),
-    });
-    await store.commit([{ kind: 'member', key: id, value: record.bytes }], { durable: true });
-  });
+  return create(options, shareIdFromBytes(share.publicKey), { device: generateKeyPair(), share });
+}
+
+/** The device that holds the share key is a member by its own word: its record is made when it is not there. */
+export async function keepFounderRecord(replica: Replica, config: Config, now: () => number): Promise<void> {
+  const { device, share, store, secrets } = replica;
+  if (secrets.share === undefined || (await store.getRecord('member', device)) !== undefined) return;
+  const fields = { share, device, role: 'rw', serial: 1, name: config.name, time: now() } as const;
+  const { bytes } = signMemberRecord(secrets.share.privateKey, fields);
+  await store.commit([{ kind: 'member', key: device, value: bytes }], { durable: true });
 }
 
 /** Prepares `directory` to become a replica: `claimMembership` then brings the ticket to the inviter. */
@@ -61,7 +57,7 @@ async function create(
   options: CreateOptions,
   share: ShareId,
   secrets: Secrets,
-  fill: (store: Store, name: string) => Promise<void>,
+  fill: (store: Store) => Promise<void> = async () => undefined,
 ): Promise<Layout> {
   const root = resolve(options.directory);
   const name = checkName(options.name ?? hostname());
@@ -80,7 +76,7 @@ async function create(
   await writeSecrets(layout, secrets);
   const store = await Store.open(layout.store);
   try {
-    await fill(store, name);
+    await fill(store);
   } finally {
     await store.close();
   }

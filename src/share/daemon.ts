@@ -418,5 +418,5 @@ export class Daemon {
 /** Faults after which going on could lose data: the folder is gone, the store cannot be trusted, or it is a bug. */
 function isFatal(error: unknown): boolean {
   if (!(error instanceof ShoalError)) return true;
-  return ['NOT_A_SHARE', 'STORE_UNWRITABLE', 'STORE_DAMAGED', 'STORE_UNOPENABLE'].includes(error.code);
+  return ['NOT_A_SHARE', 'STORE_FAILED', 'STORE_DAMAGED', 'STORE_UNOPENABLE'].includes(error.code);
 }

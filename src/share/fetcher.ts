@@ -94,7 +94,7 @@ export class Fetcher {
       const failure =
         error instanceof ShoalError
           ? error
-          : new ShoalError('STORE_UNWRITABLE', 'A chunk could not be stored.', { cause: error });
+          : new ShoalError('STORE_FAILED', 'A chunk could not be stored.', { cause: error });
       this.#settle(id, (settled) => settled.reject(failure));
     }
   }

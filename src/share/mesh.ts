@@ -5,7 +5,6 @@
 import { ShoalError } from '../error.js';
 import {
   type Datagram,
-  decodeDatagram,
   encodeDatagram,
   Gossip,
   type GossipEffect,
@@ -13,7 +12,7 @@ import {
   type PeerView,
 } from '../gossip/index.js';
 import { Endpoint, type Session } from '../network/index.js';
-import { decodeMessage, encodeMessage, type Message } from '../transfer/index.js';
+import type { Message } from '../transfer/index.js';
 import {
   type DeviceId,
   decodeHead,
@@ -26,8 +25,8 @@ import {
 } from '../trust/index.js';
 import { admitGuest } from './admission.js';
 import { Fetcher } from './fetcher.js';
+import { type Hello, PeerLink } from './peer-link.js';
 import type { Replica } from './replica.js';
-import { PeerServer } from './server.js';
 
 export interface MeshEvents {
   /** A member's head names a root that is not ours, or one that was not is now. */
@@ -57,24 +56,14 @@ export interface MeshOptions {
   readonly events: MeshEvents;
 }
 
-interface Link {
-  readonly session: Session;
-  readonly server: PeerServer;
-  readonly address: string;
-  readonly openedAt: number;
-  /** Its hello came: gossip knows it. */
-  greeted: boolean;
-}
-
 /** Two sessions of one device that opened within this time were dialled side by side; otherwise the newer one is the live one. */
 const sideBySideMs = 5000;
-const malformedMax = 3;
 
 export class Mesh {
   readonly fetcher: Fetcher;
   readonly #options: MeshOptions;
   readonly #gossip: Gossip;
-  readonly #links = new Map<DeviceId, Link>();
+  readonly #links = new Map<DeviceId, PeerLink>();
   readonly #names = new Map<DeviceId, string>();
   /** Devices that told their own head in this run. */
   readonly #fresh = new Set<DeviceId>();
@@ -136,7 +125,7 @@ export class Mesh {
 
   get traffic(): { bytesIn: number; bytesOut: number; payloadIn: number; payloadOut: number } {
     let payloadOut = this.#payloadOut;
-    for (const { server } of this.#links.values()) payloadOut += server.payloadOut;
+    for (const link of this.#links.values()) payloadOut += link.payloadOut;
     return {
       bytesIn: this.#opened.bytesIn,
       bytesOut: this.#opened.bytesOut,
@@ -243,7 +232,7 @@ export class Mesh {
       this.#giveUp(session, 'another session of this device is open', dialled);
       return;
     }
-    if (existing !== undefined) this.#unlink(session.device, existing, 'a newer session replaced it');
+    if (existing !== undefined) this.#unlink(existing, 'a newer session replaced it');
     this.#link(session, dialled ?? session.address);
   }
 
@@ -254,7 +243,7 @@ export class Mesh {
       this.#handle({ type: 'dial-failed', address: dialled, reason, device: session.device });
   }
 
-  #keepsExisting(existing: Link, session: Session): boolean {
+  #keepsExisting(existing: PeerLink, session: Session): boolean {
     if (existing.session.initiator === session.initiator) return false;
     if (this.#options.now() - existing.openedAt > sideBySideMs) return false;
     const lowerDials = this.#options.replica.device < session.device;
@@ -263,51 +252,38 @@ export class Mesh {
 
   /** @param address - as dialled, or as seen if the peer dialled */
   #link(session: Session, address: string): void {
-    const { device } = session;
-    const link: Link = {
+    const { replica, events, name, now } = this.#options;
+    const link = new PeerLink({
       session,
-      server: new PeerServer(session, this.#options.replica.store.chunks),
       address,
-      openedAt: this.#options.now(),
-      greeted: false,
-    };
-    this.#links.set(device, link);
-    // Before anything else: `start` may deliver the peer's hello at once, and gossip answers it.
-    this.#send(device, {
-      type: 'hello',
-      protocol: 1,
-      name: this.#options.name.slice(0, deviceNameLengthMax),
-      port: this.#opened.address.port,
-    });
-    let malformed = 0;
-    session.start({
-      onFrame: (frame) => {
-        try {
-          this.#onMessage(device, link, decodeMessage(frame));
-        } catch (error) {
-          if (!(error instanceof ShoalError)) throw error;
-          malformed++;
-          this.#options.events.onReport(
-            `${this.nameOf(device)} sent a message that is not valid: ${error.message}`,
-            device,
-          );
-          if (malformed >= malformedMax) session.close('it sent messages that are not valid');
-        }
+      openedAt: now(),
+      chunks: replica.store.chunks,
+      hello: {
+        type: 'hello',
+        protocol: 1,
+        name: name.slice(0, deviceNameLengthMax),
+        port: this.#opened.address.port,
       },
-      onDatagram: (plain) => this.#onDatagram(device, plain),
-      onClose: (reason) => {
-        if (this.#links.get(device) === link) this.#unlink(device, link, reason);
+      handlers: {
+        onHello: (from, hello) => this.#onHello(from, hello),
+        onMessage: (from, message) => this.#onMessage(from, message),
+        onDatagram: (from, datagram) => this.#onDatagram(from, datagram),
+        onInvalid: (from, text) => events.onReport(`${this.nameOf(from.device)} sent ${text}`, from.device),
+        onClose: (from, reason) => this.#unlink(from, reason),
+        onError: (error) => events.onError(error),
       },
     });
+    this.#links.set(session.device, link);
+    link.start();
   }
 
-  #unlink(device: DeviceId, link: Link, reason: string): void {
+  #unlink(link: PeerLink, reason: string): void {
+    const { device, address } = link;
     this.#links.delete(device);
-    this.#payloadOut += link.server.payloadOut;
-    link.session.close(reason);
-    if (!link.greeted) {
-      if (link.session.initiator)
-        this.#handle({ type: 'dial-failed', address: link.address, reason, device });
+    this.#payloadOut += link.payloadOut;
+    link.close(reason);
+    if (!link.isGreeted) {
+      if (link.session.initiator) this.#handle({ type: 'dial-failed', address, reason, device });
       return;
     }
     this.fetcher.sourceDown(device);
@@ -315,14 +291,20 @@ export class Mesh {
     this.#options.events.onPeer(device, 'disconnected', reason);
   }
 
-  #onMessage(device: DeviceId, link: Link, message: Message): void {
-    if (this.#links.get(device) !== link) return;
-    const onError = (error: unknown): void => this.#options.events.onError(error);
-    if (message.type === 'hello') {
-      this.#onHello(device, link, message);
-      return;
-    }
-    if (!link.greeted) throw new ShoalError('MALFORMED', 'the first message must be a hello');
+  #onHello({ device, address, session }: PeerLink, hello: Hello): void {
+    this.#names.set(device, hello.name);
+    this.fetcher.sourceUp(device);
+    this.#handle({
+      type: 'session-opened',
+      device,
+      address,
+      initiator: session.initiator,
+      listenPort: hello.port,
+    });
+    this.#options.events.onPeer(device, 'connected', address);
+  }
+
+  #onMessage({ device }: PeerLink, message: Message): void {
     switch (message.type) {
       case 'heads': {
         const heads = this.#decodeHeads(message.heads);
@@ -342,77 +324,35 @@ export class Mesh {
       case 'addresses':
         this.#handle({ type: 'addresses', list: message.list, from: device });
         return;
-      case 'want':
-        link.server.want(message.ids, onError);
-        return;
       case 'chunk':
-        this.#heard(device);
-        this.fetcher.onChunk(device, message.id, message.chunk).catch(onError);
+        this.#handle({ type: 'heard', from: device });
+        this.fetcher
+          .onChunk(device, message.id, message.chunk)
+          .catch((error: unknown) => this.#options.events.onError(error));
         return;
       case 'absent':
         this.fetcher.onAbsent(device, message.ids);
         return;
-      case 'ping':
-        this.#send(device, { type: 'pong', nonce: message.nonce });
-        return;
       case 'pong':
-        this.#heard(device);
+        this.#handle({ type: 'heard', from: device });
         return;
       case 'refuse':
         this.#drop(device, message.text);
         return;
-      case 'join':
-      case 'welcome':
-        throw new ShoalError('MALFORMED', 'a member has no use for a ticket');
+      default:
+        throw new ShoalError('MALFORMED', `a message of type ${message.type} has no place here`);
     }
   }
 
-  #onHello(device: DeviceId, link: Link, hello: Extract<Message, { type: 'hello' }>): void {
-    if (link.greeted) throw new ShoalError('MALFORMED', 'a second hello');
-    link.greeted = true;
-    this.#names.set(device, hello.name);
-    this.fetcher.sourceUp(device);
-    const { address } = link;
-    this.#handle({
-      type: 'session-opened',
-      device,
-      address,
-      initiator: link.session.initiator,
-      listenPort: hello.port,
-    });
-    this.#options.events.onPeer(device, 'connected', address);
-  }
-
-  #onDatagram(device: DeviceId, plain: Uint8Array): void {
-    let datagram: Datagram;
-    try {
-      datagram = decodeDatagram(plain);
-      if (datagram.type === 'heads') {
-        this.#handle({
-          type: 'heads',
-          heads: this.#decodeHeads(datagram.heads),
-          from: device,
-          via: 'datagram',
-        });
-        return;
-      }
-    } catch (error) {
-      if (!(error instanceof ShoalError)) throw error;
-      this.#options.events.onReport(
-        `${this.nameOf(device)} sent a datagram that is not valid: ${error.message}`,
-        device,
-      );
-      return;
-    }
-    this.#handle({ type: datagram.type, from: device, nonce: datagram.nonce });
+  #onDatagram({ device }: PeerLink, datagram: Datagram): void {
+    if (datagram.type === 'heads') {
+      const heads = this.#decodeHeads(datagram.heads);
+      this.#handle({ type: 'heads', heads, from: device, via: 'datagram' });
+    } else this.#handle({ type: datagram.type, from: device, nonce: datagram.nonce });
   }
 
   #decodeHeads(heads: readonly Uint8Array[]): SignedHead[] {
     return heads.map((bytes) => decodeHead(this.#options.replica.share, bytes));
-  }
-
-  #heard(device: DeviceId): void {
-    this.#handle({ type: 'heard', from: device });
   }
 
   #handle(event: GossipEvent): void {
@@ -482,16 +422,12 @@ export class Mesh {
   }
 
   #send(device: DeviceId, message: Message): void {
-    const link = this.#links.get(device);
-    if (link === undefined) return;
-    link.session.send(encodeMessage(message)).catch((error: unknown) => {
-      if (!(error instanceof ShoalError)) this.#options.events.onError(error);
-    });
+    this.#links.get(device)?.send(message);
   }
 
   #drop(device: DeviceId, reason: string): void {
     const link = this.#links.get(device);
-    if (link !== undefined) this.#unlink(device, link, reason);
+    if (link !== undefined) this.#unlink(link, reason);
   }
 
   #keep(kind: 'head' | 'member' | 'address', key: string, value: Uint8Array): void {

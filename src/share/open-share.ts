@@ -6,6 +6,7 @@ import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
 import { recover } from './apply.js';
 import { type Config, readConfig } from './config.js';
+import { keepFounderRecord } from './create.js';
 import type { Layout } from './layout.js';
 import { Replica } from './replica.js';
 import { readSecrets } from './secrets.js';
@@ -38,6 +39,7 @@ export async function openShare(layout: Layout, options: OpenOptions): Promise<O
     const folder = await Folder.open(layout.root);
     await folder.cleanTemporary();
     const replica = await Replica.open({ share: config.share, secrets, store, now: options.now });
+    await keepFounderRecord(replica, config, options.now);
     await recover(replica, folder);
     return { layout, config, store, folder, replica, close: () => store.close() };
   } catch (error) {

@@ -80,7 +80,7 @@ export class Replica {
     this.#now = options.now;
   }
 
-  /** Reads the local state; a store without one begins with an empty tree and a new actor. */
+  /** Reads the local state; a store without one, or without its tree, begins with an empty tree and a new actor. */
   static async open(options: {
     share: ShareId;
     secrets: Secrets;
@@ -90,9 +90,11 @@ export class Replica {
     const nodes = nodeStoreOver(options.store);
     const tree = new Tree(nodes, deriveKey('shoal manifest tree v1', shareIdToBytes(options.share)));
     const bytes = await options.store.getRecord('state', stateKey);
-    const state = bytes === undefined ? await beginState(tree) : decodeLocalState(bytes);
+    const known = bytes === undefined ? undefined : decodeLocalState(bytes);
+    const isUsable = known !== undefined && (await nodes.get(known.root)) !== undefined;
+    const state = isUsable ? known : await beginState(tree, known?.headTime ?? 0);
     const replica = new Replica({ ...options, tree, nodes, state });
-    if (bytes === undefined) await replica.exclusive(() => replica.commit({}));
+    if (!isUsable) await replica.exclusive(() => replica.commit({}));
     return replica;
   }
 
@@ -188,13 +190,13 @@ function nodeStoreOver(store: Store): NodeStore {
   };
 }
 
-async function beginState(tree: Tree): Promise<LocalState> {
+async function beginState(tree: Tree, headTime: number): Promise<LocalState> {
   return {
     actor: actorIdFromBytes(randomBytes(8)),
     counter: 0,
     sequence: 0,
     root: await tree.emptyRoot(),
-    headTime: 0,
+    headTime,
   };
 }
 

@@ -161,7 +161,9 @@ class Scan {
     } catch (error) {
       if (!(error instanceof ShoalError) || (error.code !== 'IO' && error.code !== 'PATH_REJECTED'))
         throw error;
-      this.#blocked.set(path, error.message);
+      // It vanished, or became another thing, between the walk and the reading.
+      if (error.data.code === 'ENOENT') this.#unsettled.push(path);
+      else this.#blocked.set(path, error.message);
       return;
     }
     if (ingested === undefined) {

@@ -48,7 +48,7 @@ export interface ChunkStore {
    * already is dropped, one that is there but damaged is replaced.
    * @param id - the hash of the plain bytes: the caller has checked it
    * @returns resolves when the queue is under its bound, not when the chunk is written: see `flush`
-   * @throws ShoalError IO (or STORE_DAMAGED) once any write has failed; CANCELLED after `close`
+   * @throws ShoalError STORE_FAILED (or STORE_DAMAGED) once any write has failed; CANCELLED after `close`
    */
   put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 

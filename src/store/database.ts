@@ -11,7 +11,7 @@ export interface Database {
   /**
    * A value the database knows of but cannot read any more comes back empty, and no sealed value is empty: damage is
    * one case for the callers and not two.
-   * @throws ShoalError IO
+   * @throws ShoalError STORE_FAILED
    */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
 

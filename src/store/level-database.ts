@@ -40,7 +40,7 @@ export class LevelDatabase implements Database {
 
   /**
    * Opens the database in `directory`, which is made if need be, for its owner only.
-   * @throws ShoalError SHARE_BUSY if a process has it open; STORE_UNOPENABLE if it is damaged; IO
+   * @throws ShoalError SHARE_BUSY if a process has it open; STORE_UNOPENABLE if it is damaged; STORE_FAILED
    */
   static async open(directory: string): Promise<LevelDatabase> {
     try {

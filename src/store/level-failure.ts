@@ -103,7 +103,7 @@ function ioFailure(done: string, directory: string, error: unknown): ShoalError 
   const code = systemCodeOf(rootCause(error));
   const remedy =
     (code === undefined ? undefined : remedies[code]) ?? 'see the cause, check the disk, then start again';
-  return new ShoalError('IO', `The store in ${directory} cannot be ${done}: ${remedy}.`, {
+  return new ShoalError('STORE_FAILED', `The store in ${directory} cannot be ${done}: ${remedy}.`, {
     data: { path: directory, systemCode: code },
     cause: error,
   });

@@ -47,7 +47,7 @@ export interface RecordStore {
    * All of `changes` or none, after every chunk put before and every commit begun before. Values are copied before the
    * first await.
    * @param options - `durable`: survives a power cut, and so does every chunk put before; otherwise it survives `kill -9`
-   * @throws ShoalError IO (or STORE_DAMAGED) once any write has failed; LIMIT beyond `commitBytesMax`; CANCELLED after `close`
+   * @throws ShoalError STORE_FAILED (or STORE_DAMAGED) once any write has failed; LIMIT beyond `commitBytesMax`; CANCELLED after `close`
    */
   commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void>;
 }

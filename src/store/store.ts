@@ -54,7 +54,7 @@ export class Store implements OpenStore {
   /**
    * Opens the store whose files lie in `directory`, or makes it, readable by its owner only.
    * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of a newer
-   * format; IO
+   * format; STORE_FAILED
    */
   static async open(directory: string, options: StoreOptions = {}): Promise<Store> {
     const database = await LevelDatabase.open(directory);
@@ -87,7 +87,7 @@ export class Store implements OpenStore {
 
   /**
    * Writes what is queued and gives the store free for other processes; a second call waits for the first.
-   * @throws ShoalError IO (or STORE_DAMAGED) if a write has failed: the store is closed all the same
+   * @throws ShoalError STORE_FAILED (or STORE_DAMAGED) if a write has failed: the store is closed all the same
    */
   close(): Promise<void> {
     this.closing ??= this.closeOnce();

@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { now, Peer, scratchDirectory, untilEqual } from './peer.js';
+import { Peer, scratchDirectory, untilEqual } from './peer.js';
 
 let scratch: { path: string; remove: () => Promise<void> };
 let peers: Peer[] = [];
@@ -49,9 +49,8 @@ describe('two peers', () => {
     expect(
       (await readdir(b.directory, { recursive: true })).filter((name) => !name.startsWith('.shoal')).sort(),
     ).toEqual(['d', 'd/e', 'd/e/empty', 'd/one.txt', 'large.bin', 'link', 'run.sh', 'zero'].sort());
-    expect(await readFile(join(b.directory, 'large.bin'))).toEqual(
-      await readFile(join(a.directory, 'large.bin')),
-    );
+    const large = await readFile(join(b.directory, 'large.bin'));
+    expect(large.equals(await readFile(join(a.directory, 'large.bin')))).toBe(true);
     expect(await readFile(join(b.directory, 'link'), 'utf8')).toBe('one');
   });
 
@@ -123,6 +122,5 @@ describe('two peers', () => {
     await b.start();
     await untilEqual([a, b]);
     expect(b.running.mesh.traffic.payloadIn).toBe(0);
-    expect(now()).toBeGreaterThan(0);
   });
 });

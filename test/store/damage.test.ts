@@ -178,7 +178,7 @@ async function expectNoWrongByte(directory: string): Promise<void> {
   try {
     store = await Store.open(directory);
   } catch (error) {
-    expect(isShoalError(error, 'STORE_UNOPENABLE') || isShoalError(error, 'IO'), String(error)).toBe(true);
+    expect(isShoalError(error, 'STORE_UNOPENABLE') || isShoalError(error, 'STORE_FAILED'), String(error)).toBe(true);
     return;
   }
   try {

@@ -124,7 +124,7 @@ it('names the system error when the directory cannot be made', async () => {
   const file = join(await scratchDirectory(), 'file');
   await writeFile(file, '');
   await expect(Store.open(join(file, 'store'))).rejects.toMatchObject({
-    code: 'IO',
+    code: 'STORE_FAILED',
     data: { systemCode: 'ENOTDIR' },
   });
 });

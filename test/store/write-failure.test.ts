@@ -13,7 +13,7 @@ import { FailingDatabase } from './failing-database.js';
 import { sampleChunk, sampleChunks } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
-const failure = new ShoalError('IO', 'The store cannot be written: the disk is full.');
+const failure = new ShoalError('STORE_FAILED', 'The store cannot be written: the disk is full.');
 
 it.each([
   ['of chunks', (store: Store) => store.chunks.flush()],
@@ -90,7 +90,7 @@ it.runIf(existsSync('/dev/full'))('says that the disk is full, and opens again w
   const logs = await fillDisk(directory);
 
   const full = {
-    code: 'IO',
+    code: 'STORE_FAILED',
     message: expect.stringMatching(/disk is full: free some space/),
     data: { systemCode: 'ENOSPC' },
   };
