@@ -73,9 +73,15 @@ export class Dialling {
   }
 
   dialFailed({ address, device, reason }: EventOf<'dial-failed'>, now: number): void {
-    if (device === this.#context.self) this.#book.forgetOwn(address);
-    else if (device !== undefined) this.#reached(device, address, now);
-    else this.#reportUnreachable(this.#book.dialFailed(address, now), reason);
+    if (device === undefined) {
+      this.#reportUnreachable(this.#book.dialFailed(address, now), reason);
+    } else if (device === this.#context.self) {
+      this.#book.forgetOwn(address);
+    } else {
+      this.#reached(device, address, now);
+      // It answered and there is no session: like one that ended at once, or it would be dialled again at once.
+      if (!this.#context.links.has(device)) this.#book.lost(device, 0, now);
+    }
   }
 
   /** All that `link`'s device may want to know, for a session that has just opened. */
