@@ -1,17 +1,20 @@
 /**
  * A few devices that write, delete and merge, each with its own root over one node store, and an account of every
- * write: what it superseded. The account knows nothing of versions; it only looks at what a writer saw.
+ * write: whether somebody who saw it wrote over it. The account knows nothing of versions; it only looks at what a
+ * writer saw.
  */
 import fc from 'fast-check';
 import type { ChunkId } from '../../src/chunking/index.js';
-import { conflictOfEntry } from '../../src/manifest/entry.js';
 import {
   deleteEntry,
   type Entry,
+  mendFault,
   mergeTrees,
   mtimeNsOf,
   type NewContent,
   type RelPath,
+  sameContent,
+  structureFaults,
   supersede,
   type Tree,
   type Write,
@@ -19,14 +22,24 @@ import {
 import { actor, content, memoryTree, path } from './memory-nodes.js';
 
 export type Step =
-  | { type: 'write'; device: number; target: number; text: number; mtime: number }
+  | { type: 'write'; device: number; target: number; what: number; mtime: number }
   | { type: 'delete'; device: number; target: number }
   | { type: 'merge'; device: number; from: number }
   /** The device puts only the first few differences of a merge in place: it was stopped. */
   | { type: 'broken-merge'; device: number; from: number; applied: number };
 
-const names = ['x.txt', 'y'].map(path);
-const kinds: NewContent[] = [
+export interface World {
+  readonly devices: number;
+  /** Where things are written, beside where something is already. */
+  readonly names: readonly string[];
+  readonly contents: readonly NewContent[];
+  /** Merges may be stopped half-way. */
+  readonly breaks?: boolean;
+  /** Devices mend the structure after each merge, and keep it when they write. */
+  readonly mends?: boolean;
+}
+
+export const files: readonly NewContent[] = [
   content('one'),
   content('two'),
   content('three'),
@@ -34,16 +47,11 @@ const kinds: NewContent[] = [
   { ...content('one'), executable: true },
 ];
 
-export function stepsOf(devices: number, options: { broken?: boolean } = {}): fc.Arbitrary<Step> {
-  const device = fc.nat(devices - 1);
+export function stepsOf(world: World): fc.Arbitrary<Step> {
+  const device = fc.nat(world.devices - 1);
   const target = fc.nat(30);
-  const write = fc.record({
-    type: fc.constant('write' as const),
-    device,
-    target,
-    text: fc.nat(kinds.length - 1),
-    mtime: fc.nat(4),
-  });
+  const what = fc.nat(world.contents.length - 1);
+  const write = fc.record({ type: fc.constant('write' as const), device, target, what, mtime: fc.nat(4) });
   const remove = fc.record({ type: fc.constant('delete' as const), device, target });
   const merge = fc.record({ type: fc.constant('merge' as const), device, from: device });
   const broken = fc.record({
@@ -56,35 +64,34 @@ export function stepsOf(devices: number, options: { broken?: boolean } = {}): fc
     { arbitrary: write, weight: 4 },
     { arbitrary: remove, weight: 2 },
     { arbitrary: merge, weight: 3 },
-    { arbitrary: broken, weight: options.broken === true ? 2 : 0 },
+    { arbitrary: broken, weight: world.breaks === true ? 2 : 0 },
   );
 }
 
+/** One write at one path. */
 interface Account {
+  readonly dot: string;
   readonly path: RelPath;
   readonly content: NewContent;
   isSuperseded: boolean;
 }
 
 export class SimulatedDevices {
-  readonly tree: Tree;
+  readonly tree: Tree = memoryTree().tree;
   readonly roots: ChunkId[] = [];
-  /** Every write ever made, by actor and counter. */
-  readonly writes = new Map<string, Account>();
+  readonly accounts: Account[] = [];
   /** Every root any device ever had. */
   readonly history: ChunkId[] = [];
+  readonly #world: World;
   readonly #counters: number[] = [];
 
-  constructor() {
-    this.tree = memoryTree().tree;
+  private constructor(world: World) {
+    this.#world = world;
   }
 
-  static async run(devices: number, steps: readonly Step[]): Promise<SimulatedDevices> {
-    const simulation = new SimulatedDevices();
-    for (let i = 0; i < devices; i++) {
-      simulation.roots.push(await simulation.tree.emptyRoot());
-      simulation.#counters.push(0);
-    }
+  static async run(world: World, steps: readonly Step[]): Promise<SimulatedDevices> {
+    const simulation = new SimulatedDevices(world);
+    for (let i = 0; i < world.devices; i++) simulation.roots.push(await simulation.tree.emptyRoot());
     for (const step of steps) {
       await simulation.#take(step);
       simulation.history.push(simulation.rootOf(step.device));
@@ -104,29 +111,58 @@ export class SimulatedDevices {
     return entries;
   }
 
-  /** All devices merge with all others, until nothing changes. @returns the roots, which should be one */
-  async converge(): Promise<ChunkId[]> {
-    const devices = this.roots.map((_, device) => device);
-    for (let round = 0; round < 4; round++) {
-      for (const device of devices)
-        for (const from of devices) await this.#take({ type: 'merge', device, from });
+  /** All devices merge what all others had, at once, until all have one root. @throws if they go on changing */
+  async converge(): Promise<ChunkId> {
+    for (let round = 0; round < 10; round++) {
+      const before = [...this.roots];
+      if (new Set(before).size === 1) return this.rootOf(0);
+      for (const device of before.keys()) for (const root of before) await this.#merge(device, root);
     }
-    return this.roots;
+    throw new Error('the devices do not converge');
+  }
+
+  /** How often the writes of `account` stand in `entries`, with their content. */
+  standing(entries: readonly Entry[], { dot, content: made }: Account): number {
+    return entries.filter(
+      (entry) =>
+        entry.kind !== 'deleted' &&
+        sameContent(entry, made) &&
+        entry.writes.some((write) => dotOf(write) === dot),
+    ).length;
   }
 
   async #take(step: Step): Promise<void> {
     const root = this.rootOf(step.device);
     if (step.type === 'merge') {
-      this.roots[step.device] = await mergeTrees(this.tree, root, this.rootOf(step.from));
+      await this.#merge(step.device, this.rootOf(step.from));
     } else if (step.type === 'broken-merge') {
-      this.roots[step.device] = await this.#applyPartly(
-        root,
-        await mergeTrees(this.tree, root, this.rootOf(step.from)),
-        step.applied,
-      );
+      const merged = await mergeTrees(this.tree, root, this.rootOf(step.from));
+      this.roots[step.device] = await this.#applyPartly(root, merged, step.applied);
     } else {
       await this.#change(step, root);
     }
+  }
+
+  async #merge(device: number, other: ChunkId): Promise<void> {
+    const own = this.rootOf(device);
+    const merged = await mergeTrees(this.tree, own, other);
+    this.roots[device] = this.#world.mends === true ? await this.#mend(device, own, merged) : merged;
+  }
+
+  async #mend(device: number, own: ChunkId, merged: ChunkId): Promise<ChunkId> {
+    const changed: RelPath[] = [];
+    for await (const difference of this.tree.diff(own, merged)) changed.push(difference.path);
+    const entries: Entry[] = [];
+    for (const fault of await structureFaults(this.tree, merged, changed)) {
+      this.#supersede(fault.entry);
+      this.#supersede(fault.refuge?.entry);
+      const write = this.#nextWrite(device, 0n);
+      for (const entry of mendFault(fault, write)) {
+        entries.push(entry);
+        if (entry.kind !== 'deleted') this.#account(write, entry.path, entry);
+      }
+    }
+    return this.tree.apply(merged, entries);
   }
 
   /** What is displaced goes in first, what goes away without a trace last: the order a device must keep. */
@@ -145,49 +181,52 @@ export class SimulatedDevices {
     const live = (await this.entriesOf(root))
       .filter(({ kind }) => kind !== 'deleted')
       .map((entry) => entry.path);
-    const targets = [...new Set([...names, ...live])];
-    const at = targets[step.target % targets.length];
-    if (at === undefined) return;
+    const targets = [...new Set([...this.#world.names.map(path), ...live])];
+    const at = targets[step.target % targets.length] ?? path('x');
     const seen = await this.tree.get(root, at);
-    if (step.type === 'delete' && (seen === undefined || seen.kind === 'deleted')) return;
-    const counter = (this.#counters[step.device] ?? 0) + 1;
-    this.#counters[step.device] = counter;
-    const write: Write = {
-      actor: actor(step.device + 1),
-      counter,
-      mtimeNs: step.type === 'write' ? BigInt(step.mtime) : 0n,
-    };
-    if (seen !== undefined && seen.kind !== 'deleted') {
-      for (const dot of seen.writes) {
-        const account = this.writes.get(`${dot.actor}:${dot.counter}`);
-        if (account !== undefined) account.isSuperseded = true;
-      }
-    }
-    const next =
-      step.type === 'write'
-        ? supersede(seen, at, kinds[step.text] ?? content(''), write)
-        : deleteEntry(seen as Entry, write);
-    if (step.type === 'write') {
-      this.writes.set(`${write.actor}:${counter}`, {
-        path: at,
-        content: kinds[step.text] ?? content(''),
-        isSuperseded: false,
-      });
-    }
-    this.roots[step.device] = await this.tree.apply(root, [next]);
+    const made = step.type === 'write' ? this.#world.contents[step.what] : undefined;
+    if (seen === undefined || seen.kind === 'deleted') if (made === undefined) return;
+    const write = this.#nextWrite(step.device, step.type === 'write' ? BigInt(step.mtime) : 0n);
+    const next = made === undefined ? deleteEntry(seen as Entry, write) : supersede(seen, at, made, write);
+    const changed = await this.tree.apply(root, [next]);
+    if (this.#world.mends === true && (await structureFaults(this.tree, changed, [at])).length > 0) return;
+    this.#supersede(seen);
+    if (made !== undefined) this.#account(write, at, made);
+    this.roots[step.device] = changed;
+  }
+
+  #nextWrite(device: number, mtimeNs: bigint): Write {
+    const counter = (this.#counters[device] ?? 0) + 1;
+    this.#counters[device] = counter;
+    return { actor: actor(device + 1), counter, mtimeNs };
+  }
+
+  #account(write: Write, at: RelPath, made: NewContent): void {
+    this.accounts.push({ dot: dotOf(write), path: at, content: made, isSuperseded: false });
+  }
+
+  /** A writer saw `entry` and put something else there. */
+  #supersede(entry: Entry | undefined): void {
+    if (entry === undefined || entry.kind === 'deleted') return;
+    const dots = new Set(entry.writes.map(dotOf));
+    for (const account of this.accounts)
+      if (dots.has(account.dot) && sameContent(account.content, entry)) account.isSuperseded = true;
   }
 }
 
 /** One entry for a failure message. */
 export function shown(entry: Entry): string {
-  const version = [...entry.version]
-    .map(([id, counter]) => `${Number(id)}:${counter}${entry.overtaken?.includes(id) ? '' : '*'}`)
-    .join(' ');
+  const version = [...entry.version].map(
+    ([id, counter]) => `${Number(id)}:${counter}${entry.overtaken?.includes(id) ? '' : '*'}`,
+  );
   const writes =
     entry.kind === 'deleted'
-      ? ''
-      : entry.writes
-          .map((write) => `${Number(write.actor)}:${write.counter}${write.displaced ? '>' : ''}`)
-          .join(' ');
-  return `${entry.path} ${entry.kind} {${version}} [${writes}] ${mtimeNsOf(entry)} ${conflictOfEntry(entry) ?? ''}`;
+      ? []
+      : entry.writes.map((write) => `${dotOf(write)}${write.displaced ? '>' : ''}`);
+  const origin = entry.kind === 'file' || entry.kind === 'symlink' ? entry.conflictOf : undefined;
+  return `${entry.path} ${entry.kind} {${version.join(' ')}} [${writes.join(' ')}] ${mtimeNsOf(entry)} ${origin ?? ''}`;
+}
+
+function dotOf({ actor: id, counter }: Write): string {
+  return `${Number(`0x${id}`)}:${counter}`;
 }
