@@ -31,7 +31,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeCanonical(value: Canonical): Uint8Array {
-  return encode(value);
+  const bytes = encode(value);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** @throws ShoalError MALFORMED unless `bytes` is the one encoding of a value, and at most `bytesMax` long */
