@@ -30,12 +30,13 @@ export default class Sync extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Sync);
     const timeoutMs = parseDuration(flags.timeout, { flag: '--timeout', daysMax: waitDaysMax });
-    const { findShare, syncShare } = await import('../src/share/index.js');
+    const { findShare, parseAddress, syncShare } = await import('../src/share/index.js');
+    const peers = (flags.peer ?? []).map(parseAddress);
     const layout = await findShare(args.dir ?? process.cwd());
     const rest = new RestProgress(this.output, this.now);
     this.output.progress('syncing');
     const result = await syncShare(layout, {
-      peers: flags.peer ?? [],
+      peers,
       timeoutMs,
       now: this.now,
       random: Math.random,

@@ -42,7 +42,7 @@ describe('help', () => {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} {2}`, 'm'));
   });
 
-  it.each([
+  it.concurrent.each([
     ['init', ['--name']],
     ['invite', ['--role', '--expires', '--address']],
     ['join', ['--name', '--wait', 'TICKET']],
@@ -60,7 +60,7 @@ describe('help', () => {
 });
 
 describe('errors', () => {
-  it.each([
+  it.concurrent.each([
     [['status', '--frob'], 2, 'shoal: Nonexistent flag: --frob; see `shoal status --help`.\n'],
     [['join'], 2, 'shoal: Missing 1 required arg: TICKET; see `shoal join --help`.\n'],
     [['invite', '--expires', 'soon'], 2, /^shoal: --expires soon is not a duration: .*\n$/],
@@ -90,7 +90,13 @@ describe('a share', () => {
     await writeFile(join(directory, 'a\nb'), 'hello');
     const { code, stdout } = await shoal('init', directory, '--name', 'one', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ path: directory, files: 1, directories: 0, bytes: 5, blocked: [] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      path: directory,
+      files: 1,
+      directories: 0,
+      bytes: 5,
+      blocked: [],
+    });
   });
 
   it('has a status whose fields scripts may count on', async () => {
@@ -160,10 +166,13 @@ describe('a share', () => {
     });
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).toBe(0);
-    const events = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(events.every(({ event, time }) => typeof event === 'string' && !Number.isNaN(Date.parse(String(time))))).toBe(
-      true,
-    );
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(
+      events.every(({ event, time }) => typeof event === 'string' && !Number.isNaN(Date.parse(String(time)))),
+    ).toBe(true);
     expect(events.find(({ event }) => event === 'ready')).toMatchObject({ address: { host: '0.0.0.0' } });
   });
 });

@@ -24,7 +24,9 @@ const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 describe('sample files', () => {
   it('come from a generator whose numbers are known and spread evenly', () => {
     const random = seededRandom(1);
-    expect([random(), random(), random()].map((value) => Math.floor(value * 1e6))).toEqual(FIRST_THREE);
+    expect([random(), random(), random()].map((value) => Math.floor(value * 1e6))).toEqual([
+      627_073, 2735, 527_447,
+    ]);
     const buckets = new Array<number>(10).fill(0);
     for (let draw = 0; draw < 10_000; draw++) {
       const bucket = Math.floor(random() * 10);
@@ -48,7 +50,9 @@ describe('sample files', () => {
     const digests: string[] = [];
     for (const tree of trees) {
       await writeSampleTree(tree, 1);
-      const files = (await readdir(tree, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+      const files = (await readdir(tree, { recursive: true, withFileTypes: true })).filter((entry) =>
+        entry.isFile(),
+      );
       expect(files).toHaveLength(201);
       const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
       const bytes = await Promise.all(paths.map((path) => readFile(path)));
@@ -69,7 +73,11 @@ describe('the copy of a folder', () => {
     await symlink('../../nowhere', join(from, 'link'));
     await mkdir(join(scratch, 'to'));
     await copyFolder(from, join(scratch, 'to'));
-    expect((await readdir(join(scratch, 'to'), { recursive: true })).sort()).toEqual(['link', 'sub', 'sub/file']);
+    expect((await readdir(join(scratch, 'to'), { recursive: true })).sort()).toEqual([
+      'link',
+      'sub',
+      'sub/file',
+    ]);
     expect(await readlink(join(scratch, 'to', 'link'))).toBe('../../nowhere');
     expect(await folderBytes(join(scratch, 'to'))).toBe('content'.length);
   });

@@ -174,10 +174,7 @@ describe('events', () => {
       { event: 'held', deletions: 21, of: 30 },
       '21 deletions of 30 files held back: if they are meant, run `shoal approve`.',
     ],
-    [
-      { event: 'damage', id },
-      'damaged chunk abababababab: it will be fetched again; run `shoal verify`',
-    ],
+    [{ event: 'damage', id }, 'damaged chunk abababababab: it will be fetched again; run `shoal verify`'],
     [{ event: 'report', text: 'hello\u0007' }, 'hello\\u{7}'],
     [{ event: 'error', code: 'IO', text: 'disk full' }, 'error: disk full'],
   ] as unknown as [Exclude<ShareEvent, { event: 'pending' }>, string][];
