@@ -2,10 +2,9 @@
  * The spread of heads: what is done with a head that comes in, and who is told of it.
  *
  * Invariants
- * - A new head goes at once to every connected member that is not known to have it: by datagram, which is quick and
- *   may be lost, and on the session, which waits behind chunks and is sure.
- * - An older head is answered with the newer one, never the reverse, and at most once on a session: two devices
- *   cannot answer each other for ever.
+ * - A session starts with all heads. A new one goes at once to every connected member that is not known to have it: by
+ *   datagram, which is quick and may be lost, and on the session, which waits behind chunks and is sure.
+ * - No head is answered: two devices cannot keep each other busy.
  */
 import assert from 'node:assert';
 import type { DeviceId, SignedHead } from '../trust/index.js';
@@ -116,27 +115,23 @@ export class HeadExchange {
   #takeOne(head: SignedHead, { from, via }: HeadsEvent): void {
     const { device, share } = head.head;
     if (share !== this.#context.options.share) return;
-    const link = this.#context.links.get(from);
-    link?.noteShown(head);
+    this.#context.links.get(from)?.noteShown(head);
     if (device === this.#context.self) {
-      this.#takeOfSelf(head, link);
+      this.#takeOfSelf(head);
     } else if (this.#context.members.mayRead(device)) {
-      this.#takeOfMember(head, link);
+      this.#takeOfMember(head);
     } else if (via === 'session' && this.#context.members.role(device) === undefined) {
       // On a session the record comes first; a datagram may be faster than the record that makes a member.
       this.#reportStranger(device);
     }
   }
 
-  #takeOfMember(head: SignedHead, link: Link | undefined): void {
+  #takeOfMember(head: SignedHead): void {
     const { device } = head.head;
     switch (this.#heads.accept(head)) {
       case 'advanced':
         this.#context.emit({ type: 'store-head', head }, { type: 'head-advanced', head });
         this.#fresh.push(head);
-        break;
-      case 'older':
-        this.#correct(link, this.#heads.get(device));
         break;
       case 'equivocation':
         this.#context.report('equivocation', 'This device signed two heads under one sequence.', { device });
@@ -146,26 +141,20 @@ export class HeadExchange {
         this.#context.report('equivocation', 'This device goes on from an old copy of its state.', {
           device,
         });
-        this.#correct(link, this.#heads.get(device));
         break;
+      // Whoever shows an old head has been sent the newer one: with the vector of its session, or when it was news.
+      case 'older':
       case 'same':
       case 'rejected':
         break;
     }
   }
 
-  #takeOfSelf(head: SignedHead, link: Link | undefined): void {
+  #takeOfSelf(head: SignedHead): void {
     if (this.#own.showsFutureState(head)) {
       const text = 'Peers hold a later head of this device than this device does.';
       this.#context.report('future-state', text, { device: this.#context.self, head });
     }
-    this.#correct(link, this.#own.current);
-  }
-
-  #correct(link: Link | undefined, newer: SignedHead | undefined): void {
-    if (link === undefined || newer === undefined || !link.lacks(newer)) return;
-    link.noteShown(newer);
-    this.#context.emit(...sendHeads(link.device, [newer]));
   }
 
   #isCurrent(head: SignedHead): boolean {
