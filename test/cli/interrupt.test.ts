@@ -86,6 +86,16 @@ describe('a command that is interrupted', () => {
     await expect(Waiting.run([], import.meta.url)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 
+  it('is not what a command claims that waited in vain', async () => {
+    class Failing extends BaseCommand {
+      async run(): Promise<void> {
+        await this.parse(Failing);
+        throw new ShoalError('UNREACHABLE', 'nobody there');
+      }
+    }
+    await expect(Failing.run([], import.meta.url)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
   it('ends with 0 when that is how it is meant to end', async () => {
     Waiting.ending = fail(AbortSignal.abort().reason);
     await Staying.run([], import.meta.url);
