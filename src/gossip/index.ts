@@ -2,13 +2,11 @@
  * Gossip: members, addresses, heads, and whom to dial. Pure: no I/O, no clock; time and chance come in as arguments,
  * and what to do comes out as effects.
  */
-export { formatAddress, parseAddress } from './address.js';
 export {
   type Datagram,
   datagramBytesMax,
   decodeDatagram,
   encodeDatagram,
-  headsPerDatagramMax,
 } from './datagram.js';
 export type {
   DeviceAddress,

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { hashBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { escapeForDisplay } from '../folder/index.js';
+import { membersMax } from '../gossip/index.js';
 import type { Session } from '../network/index.js';
 import { decodeMessage, encodeMessage, type Message, type RefuseReason } from '../transfer/index.js';
 import {
@@ -127,6 +128,10 @@ async function useToken(
     return refuse('ticket-expired', 'This ticket has expired: ask for a new one.');
   const known = host.members().find(({ record }) => record.device === session.device);
   if (known?.record.role === 'revoked') return refuse('revoked', 'This device was revoked.');
+  const members = host.members().filter((member) => member.record.role !== 'revoked');
+  if (known === undefined && members.length >= membersMax) {
+    return refuse('busy', `The share has ${membersMax} members, which is as many as it can have.`);
+  }
   const record =
     known ??
     signMemberRecord(shareKey.privateKey, {

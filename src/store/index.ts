@@ -4,5 +4,4 @@
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
-export { commitBytesMax, recordKeyBytesMax } from './record-store.js';
 export { type OpenStore, Store, type StoreOptions } from './store.js';

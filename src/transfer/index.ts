@@ -4,19 +4,14 @@
  */
 export { decodeMessage, encodeMessage } from './encoding.js';
 export {
-  addressesPerMessageMax,
-  addressLengthMax,
   type Frame,
   frameBytesMax,
   idsPerMessageMax,
   type Message,
   nonceMax,
   type PeerAddress,
-  protocolVersion,
   type RefuseReason,
-  recordsPerMessageMax,
   refuseReasons,
-  refuseTextLengthMax,
 } from './message.js';
 export type { PullEffect, PullEvent, SourceView, WantedChunk } from './pull-event.js';
 export { PullPlanner, sourcesMax, wantedMax } from './pull-planner.js';

@@ -8,7 +8,8 @@ import { ShoalError } from '../error.js';
 export type Field = number | string | Uint8Array;
 
 export function encodeFields(fields: readonly (Field | readonly Field[])[]): Uint8Array {
-  return encode(fields, rfc8949EncodeOptions);
+  // cborg gives a Buffer, which compares and prints differently.
+  return Uint8Array.from(encode(fields, rfc8949EncodeOptions));
 }
 
 /**

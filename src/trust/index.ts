@@ -22,9 +22,6 @@ export {
   generateKeyPair,
   importSecretKey,
   type KeyPair,
-  secretKeyBytes,
-  sign,
-  verify,
 } from './keys.js';
 export {
   decodeMemberRecord,
