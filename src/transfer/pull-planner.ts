@@ -18,10 +18,10 @@ import type { DeviceId } from '../trust/index.js';
 import { idsPerMessageMax } from './message.js';
 import type { PullEffect, PullEvent, SourceView, WantedChunk } from './pull-event.js';
 import { creditBytesMax, PullSource } from './pull-source.js';
-import { type SourceGroup, type Wanted, WantTable } from './want-table.js';
+import { type SourceGroup, type SourceSet, sourceSetOf, type Wanted, WantTable } from './want-table.js';
 
-/** The most ids wanted at a time; the caller wants more when some have arrived. */
-export const wantedMax = 1_000_000;
+/** The most ids wanted at a time, about 60 MB; the caller wants more when some have arrived. */
+export const wantedMax = 250_000;
 /** The most sources remembered. A share has at most 50 devices. */
 export const sourcesMax = 256;
 
@@ -109,16 +109,18 @@ export class PullPlanner<Source extends string = DeviceId> {
     }
     this.#makeRoomForSources(names);
     for (const name of names) this.#sourceOf(name, now);
-    for (const { id, bytes } of items) this.#wantOne(id, bytes, names);
+    const sources = sourceSetOf(names);
+    for (const { id, bytes } of items) this.#wantOne(id, bytes, sources);
   }
 
-  #wantOne(id: ChunkId, bytes: number, names: readonly Source[]): void {
+  #wantOne(id: ChunkId, bytes: number, sources: SourceSet<Source>): void {
     const known = this.#table.get(id);
     if (known !== undefined) {
-      this.#table.setSources(known, [...known.group.sources, ...names]);
+      if (known.group.key !== sources.key)
+        this.#table.setSources(known, sourceSetOf([...known.group.sources, ...sources.sources]));
       return;
     }
-    const item = this.#table.add(id, bytes, names);
+    const item = this.#table.add(id, bytes, sources);
     // It may have been asked for and then forgotten: then its answer is on the way.
     if (!this.#askedOf.has(id)) this.#table.enqueue(item);
   }
@@ -137,7 +139,7 @@ export class PullPlanner<Source extends string = DeviceId> {
     const item = this.#table.get(id);
     if (item === undefined) return;
     const others = item.group.sources.filter((other) => other !== name);
-    this.#table.setSources(item, others);
+    this.#table.setSources(item, sourceSetOf(others));
     this.#table.enqueue(item);
   }
 

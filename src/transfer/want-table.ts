@@ -16,13 +16,22 @@ export interface Wanted<Source extends string> extends Queueable {
   group: SourceGroup<Source>;
 }
 
-export interface SourceGroup<Source extends string> {
+/** A set of sources that can be looked up: made once for all ids that are wanted of it. */
+export interface SourceSet<Source extends string> {
   readonly key: string;
   /** Sorted, without duplicates. */
   readonly sources: readonly Source[];
+}
+
+export interface SourceGroup<Source extends string> extends SourceSet<Source> {
   readonly waiting: OrderedQueue<Wanted<Source>>;
   /** Wanted ids of this group, waiting or asked for. */
   wantedCount: number;
+}
+
+export function sourceSetOf<Source extends string>(names: readonly Source[]): SourceSet<Source> {
+  const sources = [...new Set(names)].sort();
+  return { key: JSON.stringify(sources), sources };
 }
 
 export class WantTable<Source extends string> {
@@ -49,7 +58,7 @@ export class WantTable<Source extends string> {
   }
 
   /** Takes up an id that is not wanted yet. It does not wait until `enqueue`. */
-  add(id: ChunkId, bytes: number, sources: readonly Source[]): Wanted<Source> {
+  add(id: ChunkId, bytes: number, sources: SourceSet<Source>): Wanted<Source> {
     assert(!this.#wanted.has(id), 'an id is wanted once');
     const group = this.#groupOf(sources);
     const item: Wanted<Source> = { id, bytes, order: this.#nextOrder++, place: outside, group };
@@ -59,7 +68,7 @@ export class WantTable<Source extends string> {
   }
 
   /** Moves `item` to the group of `sources`; it waits there if it waited before. */
-  setSources(item: Wanted<Source>, sources: readonly Source[]): void {
+  setSources(item: Wanted<Source>, sources: SourceSet<Source>): void {
     const group = this.#groupOf(sources);
     if (group === item.group) return;
     const waited = item.place !== outside;
@@ -86,12 +95,10 @@ export class WantTable<Source extends string> {
     this.#wanted.delete(item.id);
   }
 
-  #groupOf(sources: readonly Source[]): SourceGroup<Source> {
-    const sorted = [...new Set(sources)].sort();
-    const key = JSON.stringify(sorted);
+  #groupOf({ key, sources }: SourceSet<Source>): SourceGroup<Source> {
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group = { key, sources: sorted, waiting: new OrderedQueue<Wanted<Source>>(), wantedCount: 0 };
+    const group = { key, sources, waiting: new OrderedQueue<Wanted<Source>>(), wantedCount: 0 };
     this.#groups.set(key, group);
     return group;
   }
