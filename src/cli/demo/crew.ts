@@ -44,10 +44,7 @@ export class Crew {
         port: ports[number - 1] ?? 0,
         program: options.program,
         now: options.now,
-        onEvent: (from, event) => {
-          options.onEvent(from, event);
-          this.#news.emit(event.event);
-        },
+        onEvent: (from, event) => this.tell(from, event),
       });
     this.first = peer(1);
     this.second = peer(2);
@@ -60,6 +57,12 @@ export class Crew {
 
   get all(): readonly DemoPeer[] {
     return [this.first, this.second, this.third];
+  }
+
+  /** Takes in what a peer reports. */
+  tell(peer: DemoPeer, event: ShareEvent): void {
+    this.#options.onEvent(peer, event);
+    this.#news.emit(newsOf(event.event));
   }
 
   /** Bytes that all three have handed to the network since the demo began, as of their last statuses. */
@@ -122,11 +125,16 @@ export class Crew {
     await Promise.all(this.all.map((peer) => peer.stop()));
   }
 
-  async #newsOrPause(news: string, pauseMs: number): Promise<void> {
+  async #newsOrPause(news: ShareEvent['event'], pauseMs: number): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(pauseMs)]);
     // Both ends of the pause, the news and the signal, only mean: look again.
-    await once(this.#news, news, { signal }).catch(() => undefined);
+    await once(this.#news, newsOf(news), { signal }).catch(() => undefined);
   }
+}
+
+/** An emitter would throw a bare `error`. */
+function newsOf(event: ShareEvent['event']): string {
+  return `news ${event}`;
 }
 
 function describe(statuses: readonly Status[]): string {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeEvent } from '../event-lines.js';
 import { countOf, formatBytes } from '../format.js';
 import { Crew } from './crew.js';
 import type { DemoPeer } from './demo-peer.js';
@@ -47,7 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const startedAt = options.now();
   const directory = await mkdtemp(join(tmpdir(), 'shoal-demo-'));
   const { program, now, signal } = options;
-  const crew = await Crew.gather({ directory, program, now, signal, onEvent: showPending(options) });
+  const crew = await Crew.gather({ directory, program, now, signal, onEvent: tellOf(options) });
   try {
     const content = await fillFirst(crew.first, directory, options);
     const { steps, resume } = await runSteps({ crew, program, say: options.say, now, signal }, content);
@@ -104,9 +105,14 @@ async function fillFirst(
   return content;
 }
 
-function showPending({ progress }: DemoOptions): ConstructorParameters<typeof DemoPeer>[0]['onEvent'] {
+/** Of the events of the peers: what is to come, and what went wrong. */
+function tellOf({ progress, say }: DemoOptions): ConstructorParameters<typeof DemoPeer>[0]['onEvent'] {
   return (peer, event) => {
     if (event.event === 'pending' && event.files > 0)
       progress(`   ${peer.name}: ${countOf(event.files, 'file')}, ${formatBytes(event.bytes)} to come`);
+    // Connections break when peer 3 is killed: that is what the step shows.
+    if (event.event === 'error' && event.code === 'UNREACHABLE') return;
+    if (event.event === 'error' || event.event === 'blocked' || event.event === 'damage')
+      say(`   ${peer.name}: ${describeEvent(event)}`);
   };
 }
