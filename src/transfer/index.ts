@@ -14,7 +14,7 @@ export {
   refuseReasons,
 } from './message.js';
 export type { PullEffect, PullEvent, SourceView, WantedChunk } from './pull-event.js';
-export { PullPlanner, sourcesMax, wantedMax } from './pull-planner.js';
+export { PullPlanner, wantedMax } from './pull-planner.js';
 export {
   creditBytesMax,
   creditIdsMax,

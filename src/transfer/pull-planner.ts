@@ -23,7 +23,7 @@ import { type SourceGroup, type SourceSet, sourceSetOf, type Wanted, WantTable }
 /** The most ids wanted at a time, about 60 MB; the caller wants more when some have arrived. */
 export const wantedMax = 250_000;
 /** The most sources remembered. A share has at most 50 devices. */
-export const sourcesMax = 256;
+const sourcesMax = 256;
 
 export class PullPlanner<Source extends string = DeviceId> {
   readonly #table = new WantTable<Source>();

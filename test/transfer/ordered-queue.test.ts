@@ -9,7 +9,7 @@ interface Item {
 }
 
 test('the first item is always the one of lowest order', () => {
-  const steps = fc.array(fc.record({ push: fc.boolean(), pick: fc.nat() }), { maxLength: 200 });
+  const steps = fc.array(fc.record({ push: fc.boolean(), pick: fc.nat() }), { minLength: 100, maxLength: 300 });
   fc.assert(
     fc.property(steps, fc.infiniteStream(fc.nat({ max: 1_000 })), (actions, orders) => {
       const queue = new OrderedQueue<Item>();
