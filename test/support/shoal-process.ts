@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { ShareEvent } from '../../src/share/index.js';
-import { within } from './patience.js';
+import { patienceMs as defaultPatienceMs, within } from './patience.js';
 import { shoalPath } from './repository.js';
 import { childEnvironment } from './shoal-command.js';
 
@@ -85,12 +85,13 @@ export class ShoalProcess {
 
   /**
    * The first event of that name for which `matches` holds, among those seen from index `from` on.
-   * @throws Error if the process ends first, or after a minute
+   * @throws Error if the process ends first, or time runs out
    */
   async waitFor<Name extends EventName>(
     name: Name,
     matches: (event: EventNamed<Name>) => boolean = () => true,
     from = 0,
+    patienceMs = defaultPatienceMs,
   ): Promise<Seen<EventNamed<Name>>> {
     const isIt = (seen: Seen): seen is Seen<EventNamed<Name>> =>
       seen.event.event === name && matches(seen.event as EventNamed<Name>);
@@ -102,7 +103,7 @@ export class ShoalProcess {
       }
       return undefined;
     };
-    return this.#until(find, `${this.directory} reported "${name}"`);
+    return this.#until(find, `${this.directory} reported "${name}"`, patienceMs);
   }
 
   /** Resolves when `isReached` holds for what was seen; it is asked at every event. */
@@ -135,7 +136,7 @@ export class ShoalProcess {
     this.#news.emit('news');
   }
 
-  async #until<T>(find: () => T | undefined, until: string): Promise<T> {
+  async #until<T>(find: () => T | undefined, until: string, patienceMs = defaultPatienceMs): Promise<T> {
     const found = new Promise<T>((resolve, reject) => {
       const look = (): void => {
         const value = find();
@@ -147,6 +148,6 @@ export class ShoalProcess {
       this.#news.on('news', look);
       look();
     });
-    return within(found, { until, describe: () => this.describe() });
+    return within(found, { until, describe: () => this.describe(), patienceMs });
   }
 }
