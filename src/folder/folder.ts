@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readli
 import { realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ShoalError, systemCode } from '../error.js';
-import { baseNameOf, parentOf, parseRelPath, type RelPath } from '../manifest/index.js';
+import { baseNameOf, type Entry, parentOf, parseRelPath, type RelPath } from '../manifest/index.js';
 import { decodeUtf8, escapeForDisplay } from './display.js';
 import { classify, type Examined } from './examine.js';
 import { asIoError, asReasonUnknown } from './faults.js';
@@ -16,7 +16,7 @@ import { type Found, reasonAgainstTarget } from './found.js';
 import { IgnoreRules, ignoreFileBytesMax, ignoreFileName } from './ignore-rules.js';
 import { DescriptorFile, type OpenFile } from './open-file.js';
 import { Placer } from './place.js';
-import type { PlaceRequest, PlaceResult } from './place-request.js';
+import type { Blocked, PlaceRequest, PlaceResult, Staged } from './place-request.js';
 import { type Identity, identify, rootIsGone } from './presence.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
@@ -158,6 +158,15 @@ export class Folder {
     }
     const message = `Cannot read ${escapeForDisplay(path)}: no symlink that can be synced stands there.`;
     throw new ShoalError('IO', message, { data: { path, code: 'ENOENT' } });
+  }
+
+  /** Writes the content of a file, to be put in place later. @see Placer.stage */
+  stage(
+    entry: Extract<Entry, { kind: 'file' }>,
+    content: AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<Staged | Blocked> {
+    return this.#placer.stage(entry, content, signal);
   }
 
   /** Puts one entry in place. @see Placer.place */

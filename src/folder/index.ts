@@ -5,5 +5,5 @@ export { Folder } from './folder.js';
 export type { Found } from './found.js';
 export type { IgnoreRules } from './ignore-rules.js';
 export type { OpenFile } from './open-file.js';
-export type { Expected, PlaceRequest, PlaceResult } from './place-request.js';
+export type { Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
 export type { Hint, Watching } from './watch.js';

@@ -3,6 +3,7 @@
  */
 import type { Entry } from '../manifest/index.js';
 import { type FileStat, type Standing, statEquals } from './file-stat.js';
+import type { Temporary } from './temporary.js';
 
 /** What the manifest and the stat cache say stands at the path now. */
 export type Expected =
@@ -10,14 +11,17 @@ export type Expected =
   | { readonly kind: 'file' | 'symlink'; readonly stat: FileStat }
   | { readonly kind: 'directory' };
 
+/** A file's content, written and waiting to be put in place. To be discarded if it never is. */
+export type Staged = Pick<Temporary, 'discard'>;
+
 export interface PlaceRequest {
   readonly entry: Entry;
   readonly expected: Expected;
   /**
-   * The plain bytes of a file in order; every chunk already checked against its id. Without it the file that
-   * stands there keeps its content, and only its executable bit and mtime are set.
+   * The content of a file: its plain bytes in order, every chunk already checked against its id, or what `stage`
+   * made of them. Without it the file that stands there keeps its content, and only its executable bit and mtime are set.
    */
-  readonly content?: () => AsyncIterable<Uint8Array>;
+  readonly content?: (() => AsyncIterable<Uint8Array>) | Staged;
 }
 
 export type PlaceResult =
@@ -28,10 +32,13 @@ export type PlaceResult =
   /** Cannot be put in place until the user changes something. Nothing at the path was changed. */
   | { readonly outcome: 'blocked'; readonly reason: string };
 
+/** It cannot be put in place, and why. */
+export type Blocked = Extract<PlaceResult, { outcome: 'blocked' }>;
+
 export const placed: PlaceResult = { outcome: 'placed' };
 export const differs: PlaceResult = { outcome: 'differs' };
 
-export function blocked(reason: string): PlaceResult {
+export function blocked(reason: string): Blocked {
   return { outcome: 'blocked', reason };
 }
 

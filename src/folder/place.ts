@@ -14,6 +14,7 @@ import type { FileSystemTraits } from './file-system-traits.js';
 import { adjustFile, permissionsFor } from './metadata.js';
 import type { OpenFile } from './open-file.js';
 import {
+  type Blocked,
   blocked,
   differs,
   type Expected,
@@ -21,6 +22,7 @@ import {
   type PlaceRequest,
   type PlaceResult,
   placed,
+  type Staged,
 } from './place-request.js';
 import type { SafePaths } from './safe-path.js';
 import type { Temporary, TemporaryFiles } from './temporary.js';
@@ -88,18 +90,37 @@ export class Placer {
     }
   }
 
-  /** Writes a new file and puts it in place of what was expected. */
+  /**
+   * Writes the content of a file where the user does not see it. It may take its time: what stands at the path
+   * is looked at only when it is put in place.
+   * @throws as `place`
+   */
+  async stage(
+    entry: FileEntry,
+    chunks: AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<StagedFile | Blocked> {
+    const content = { path: entry.path, size: entry.size, mtimeNs: mtimeNsOf(entry), chunks };
+    try {
+      return new StagedFile(await this.#parts.temporary.file(content, signal));
+    } catch (error) {
+      return blockedIfTooLarge(error);
+    }
+  }
+
+  /** Writes a new file, if it is not staged, and puts it in place of what was expected. */
   async #replace(
     entry: FileEntry,
     expected: Expected,
-    content: () => AsyncIterable<Uint8Array>,
+    content: (() => AsyncIterable<Uint8Array>) | Staged,
     signal?: AbortSignal,
   ): Promise<PlaceResult> {
     const early = this.#inspect(entry.path, expected);
     if (early.outcome !== 'placed') return early;
-    const whole = { path: entry.path, size: entry.size, mtimeNs: mtimeNsOf(entry), chunks: content() };
-    const temporary = await this.#parts.temporary.file(whole, signal).catch(blockedIfTooLarge);
-    if ('outcome' in temporary) return temporary;
+    const staged = typeof content === 'function' ? await this.stage(entry, content(), signal) : content;
+    if ('outcome' in staged) return staged;
+    assert(staged instanceof StagedFile, 'what is put in place was staged here');
+    const { temporary } = staged;
     try {
       return this.#change(entry.path, { missing: 'create' }, (target, standing, device) => {
         const objected = objection(standing, expected);
@@ -239,8 +260,16 @@ export class Placer {
   }
 }
 
+class StagedFile implements Staged {
+  constructor(readonly temporary: Temporary) {}
+
+  discard(): Promise<void> {
+    return this.temporary.discard();
+  }
+}
+
 /** A file beyond what the file system can hold (4 GiB on FAT) stops that file alone, unlike a full disk. */
-function blockedIfTooLarge(error: unknown): PlaceResult {
+function blockedIfTooLarge(error: unknown): Blocked {
   const reason =
     isShoalError(error, 'IO') && error.data.code === 'EFBIG' ? reasonOfBlocking(error.cause) : undefined;
   if (reason === undefined) throw error;

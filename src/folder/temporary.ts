@@ -48,7 +48,7 @@ export interface Temporary {
   readonly name: string;
   /** Of a file. Its owner's permissions are then as asked for. */
   setPermissions(permissions: number): void;
-  /** Removes what is left of it; harmless when it was put in place. */
+  /** Removes what is left of it; harmless when it was put in place, and when called again. */
   discard(): Promise<void>;
 }
 
@@ -79,7 +79,10 @@ export class TemporaryFiles {
     const descriptor = this.#attempt(content.path, () =>
       this.enter((at) => openSync(at(name), createFlags, ownerOnly)),
     );
+    let isDiscarded = false;
     const discard = async (): Promise<void> => {
+      if (isDiscarded) return;
+      isDiscarded = true;
       await closeDescriptor(descriptor);
       this.enter((at) => removeIfThere(at(name)));
     };

@@ -2,31 +2,21 @@
  * Apply: carries out steps of a plan in the user's folder and enters them in the own tree.
  *
  * A batch holds the replica's lock from the check of the own entry to the commit, so that no scan comes between.
- * The journal names what is being put in place before the folder is touched; after a crash `recover` settles what
- * stands there: it is taken over, written again, or left to the next scan, and never taken for an edit of the user's.
+ * The contents were written before, so the lock is never held while a large file is. The journal names what is being
+ * put in place before the folder is touched; after a crash recover.ts settles what stands there.
  */
-import { ShoalError } from '../error.js';
-import type { Expected, FileStat, Folder, PlaceResult } from '../folder/index.js';
-import {
-  compareVersions,
-  type DeletedEntry,
-  decodeEntry,
-  type Entry,
-  encodeEntry,
-  type FileEntry,
-  mtimeNsOf,
-  type RelPath,
-  recipeParts,
-  sameContent,
-  sameEntry,
-  supersede,
-} from '../manifest/index.js';
+import type { Expected, FileStat, Folder, PlaceResult, Staged } from '../folder/index.js';
+import { type DeletedEntry, type Entry, encodeEntry, type RelPath, sameEntry } from '../manifest/index.js';
 import type { RecordChange } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
-import { ingest } from './ingest.js';
 import type { Step } from './plan.js';
-import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
-import { chunkMissing, type Replica } from './replica.js';
+import { decodeStatRecord, pathKey, type StatRecord } from './records.js';
+import type { Replica } from './replica.js';
+
+/** A step whose content, if it has one, is written and waits to be put in place. */
+export interface ReadyStep extends Step {
+  readonly staged?: Staged;
+}
 
 export interface ApplyResult {
   readonly applied: readonly Step[];
@@ -37,30 +27,39 @@ export interface ApplyResult {
 
 /** Files put in place at once. */
 const placeConcurrency = 16;
-/** Chunks read ahead of the writing of one file. */
-const chunkReadAhead = 16;
 
 export async function apply(
   replica: Replica,
   folder: Folder,
-  steps: readonly Step[],
+  steps: readonly ReadyStep[],
   signal?: AbortSignal,
 ): Promise<ApplyResult> {
   if (steps.length === 0) return { applied: [], differing: [], blocked: new Map() };
-  return replica.exclusive(async () => {
-    await folder.assertPresent();
-    const standing = await stepsThatStand(replica, steps);
-    await journal(replica, standing);
-    const batch = new Batch(replica, folder, signal);
-    try {
-      // Deletions and directories depend on the order of the steps; the rest does not.
-      const isOrdered = standing.some(({ work, after }) => work === 'delete' || after?.kind === 'directory');
-      await forEachConcurrent(standing, isOrdered ? 1 : placeConcurrency, (step) => batch.take(step));
-    } finally {
-      await batch.commit(standing);
-    }
-    return batch.result();
-  });
+  try {
+    return await replica.exclusive(() => applyBatch(replica, folder, steps, signal));
+  } finally {
+    for (const { staged } of steps) await staged?.discard();
+  }
+}
+
+async function applyBatch(
+  replica: Replica,
+  folder: Folder,
+  steps: readonly ReadyStep[],
+  signal?: AbortSignal,
+): Promise<ApplyResult> {
+  await folder.assertPresent();
+  const standing = await stepsThatStand(replica, steps);
+  await journal(replica, standing);
+  const batch = new Batch(replica, folder, signal);
+  try {
+    // Deletions and directories depend on the order of the steps; the rest does not.
+    const isOrdered = standing.some(({ work, after }) => work === 'delete' || after?.kind === 'directory');
+    await forEachConcurrent(standing, isOrdered ? 1 : placeConcurrency, (step) => batch.take(step));
+  } finally {
+    await batch.commit(standing);
+  }
+  return batch.result();
 }
 
 class Batch {
@@ -78,7 +77,7 @@ class Batch {
     this.#signal = signal;
   }
 
-  async take(step: Step): Promise<void> {
+  async take(step: ReadyStep): Promise<void> {
     this.#signal?.throwIfAborted();
     if (step.work === 'record') {
       this.#applied.push(step);
@@ -93,7 +92,10 @@ class Batch {
     }
   }
 
-  /** Enters what was done; a stat is kept only if the file still has it, and is not racy by now. */
+  /**
+   * Enters what was done. The stats are not racy: these files have the mtime that they were given, and an edit gives
+   * them another.
+   */
   async commit(steps: readonly Step[]): Promise<void> {
     const stats = new Map<RelPath, StatRecord | undefined>();
     for (const [path, stat] of this.#stats)
@@ -107,12 +109,11 @@ class Batch {
     return { applied: this.#applied, differing: this.#differing, blocked: this.#blocked };
   }
 
-  async #place({ path, before, after, work }: Step): Promise<PlaceResult> {
+  async #place({ path, before, after, staged }: ReadyStep): Promise<PlaceResult> {
     const expected = await expectedAt(this.#replica, path, before);
     if (expected === undefined) return { outcome: 'differs' };
     const entry = after ?? goneEntry(path);
-    const content =
-      work === 'content' && entry.kind === 'file' ? { content: () => fileContent(this.#replica, entry) } : {};
+    const content = staged === undefined ? {} : { content: staged };
     return this.#folder.place({ entry, expected, ...content }, this.#signal);
   }
 }
@@ -131,34 +132,8 @@ async function expectedAt(
   return record.racy ? undefined : { kind: before.kind, stat: record.stat };
 }
 
-/** The plain bytes of a file, each chunk re-hashed by the store, read a little ahead. */
-async function* fileContent(replica: Replica, entry: FileEntry): AsyncGenerator<Uint8Array> {
-  const ahead: Promise<Uint8Array>[] = [];
-  const read = async (part: {
-    id: Parameters<typeof chunkMissing>[0];
-    length: number;
-  }): Promise<Uint8Array> => {
-    const bytes = await replica.store.chunks.get(part.id);
-    if (bytes === undefined) throw chunkMissing(part.id);
-    if (bytes.length !== part.length)
-      throw new ShoalError('MALFORMED', `The recipe of ${entry.path} names a wrong chunk length.`);
-    return bytes;
-  };
-  try {
-    for await (const part of recipeParts(replica.nodes, entry.recipe)) {
-      const next = read(part);
-      next.catch(() => undefined); // It is awaited below, in order; until then it must not count as unhandled.
-      ahead.push(next);
-      if (ahead.length >= chunkReadAhead) yield await (ahead.shift() as Promise<Uint8Array>);
-    }
-    for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) yield await next;
-  } finally {
-    await Promise.allSettled(ahead);
-  }
-}
-
-async function stepsThatStand(replica: Replica, steps: readonly Step[]): Promise<Step[]> {
-  const standing: Step[] = [];
+async function stepsThatStand(replica: Replica, steps: readonly ReadyStep[]): Promise<ReadyStep[]> {
+  const standing: ReadyStep[] = [];
   for (const step of steps) {
     if (sameEntry(await replica.tree.get(replica.root, step.path), step.before)) standing.push(step);
   }
@@ -178,73 +153,4 @@ async function journal(replica: Replica, steps: readonly Step[]): Promise<void> 
 
 function goneEntry(path: RelPath): DeletedEntry {
   return { kind: 'deleted', path, version: new Map() };
-}
-
-/**
- * Settles what a crash left in the journal. For each path: what should be there and is, is entered in the tree;
- * a file with the time it should have and other bytes was torn by a power loss, and is written again; anything
- * else is the user's, and the next scan looks at it.
- */
-export async function recover(replica: Replica, folder: Folder): Promise<number> {
-  let settled = 0;
-  for await (const [key, bytes] of replica.store.records('journal')) {
-    const path = pathOfKey(key);
-    await replica.exclusive(() =>
-      settle(replica, folder, path, bytes.length === 0 ? undefined : decodeEntry(bytes)),
-    );
-    settled++;
-  }
-  return settled;
-}
-
-async function settle(
-  replica: Replica,
-  folder: Folder,
-  path: RelPath,
-  entry: Entry | undefined,
-): Promise<void> {
-  const ignore = await folder.loadIgnore();
-  const found = await folder.look(path, ignore);
-  const current = await replica.tree.get(replica.root, path);
-  const leave = (): Promise<void> =>
-    replica.commit({ stats: new Map([[path, undefined]]), journalDone: [path] });
-  if (entry === undefined || entry.kind === 'deleted') {
-    if (found !== undefined || !isOlder(current, entry)) return leave();
-    const change = entry === undefined ? { removed: [path] } : { entries: [entry] };
-    return replica.commit({ ...change, stats: new Map([[path, undefined]]), journalDone: [path] });
-  }
-  if (found === undefined || found.kind === 'blocked' || found.kind === 'unreadable') return leave();
-  if (found.kind !== entry.kind || !isOlder(current, entry)) return leave();
-  const ingested = await ingest(replica, folder, found);
-  if (ingested === undefined) return leave();
-  const standing = supersede(undefined, path, ingested.content, {
-    actor: '0000000000000000',
-    counter: 1,
-    mtimeNs: ingested.mtimeNs,
-  });
-  if (sameContent(standing, entry)) {
-    return replica.commit({ entries: [entry], stats: new Map([[path, undefined]]), journalDone: [path] });
-  }
-  if (entry.kind === 'file' && found.kind === 'file' && isSameTime(mtimeNsOf(entry), found.stat.mtimeNs)) {
-    const placed = await folder.place({
-      entry,
-      expected: { kind: 'file', stat: found.stat },
-      content: () => fileContent(replica, entry),
-    });
-    if (placed.outcome === 'placed') {
-      return replica.commit({ entries: [entry], stats: new Map([[path, undefined]]), journalDone: [path] });
-    }
-  }
-  return leave();
-}
-
-function isOlder(current: Entry | undefined, entry: Entry | undefined): boolean {
-  if (current === undefined || entry === undefined) return true;
-  const order = compareVersions(current.version, entry.version);
-  return order === 'before' || order === 'equal';
-}
-
-function isSameTime(a: bigint, b: bigint): boolean {
-  const difference = a - b;
-  return difference < 2000n && difference > -2000n;
 }

@@ -4,10 +4,10 @@
  */
 import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
-import { recover } from './apply.js';
 import { type Config, readConfig } from './config.js';
 import { keepFounderRecord } from './create.js';
 import type { Layout } from './layout.js';
+import { recover } from './recover.js';
 import { Replica } from './replica.js';
 import { readSecrets } from './secrets.js';
 

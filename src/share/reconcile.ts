@@ -4,26 +4,18 @@
  *
  * It may stop anywhere and begin again: chunks that arrived are in the store, files that are in place are in the tree.
  */
-import { type ChunkId, chunkBytesMax } from '../chunking/index.js';
+import type { ChunkId } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
-import type { Folder } from '../folder/index.js';
-import {
-  type Entry,
-  type FileEntry,
-  mendFault,
-  mergeTrees,
-  type Part,
-  type RelPath,
-  recipeReferences,
-  structureFaults,
-} from '../manifest/index.js';
+import type { Folder, Staged } from '../folder/index.js';
+import { type Entry, mendFault, mergeTrees, type RelPath, structureFaults } from '../manifest/index.js';
 import type { DeviceId } from '../trust/index.js';
-import { type ApplyResult, apply } from './apply.js';
+import { type ApplyResult, apply, type ReadyStep } from './apply.js';
 import { forEachConcurrent } from './concurrency.js';
 import type { Fetcher } from './fetcher.js';
+import { fileContent } from './file-content.js';
 import { makePlan, type Plan, type Step } from './plan.js';
 import { pullTree } from './pull-tree.js';
-import { chunkMissing, type Replica } from './replica.js';
+import type { Replica } from './replica.js';
 
 export interface ReconcileOptions {
   readonly replica: Replica;
@@ -47,12 +39,10 @@ export interface ReconcileResult {
   readonly missing: readonly RelPath[];
 }
 
-/** Files whose chunks are fetched side by side. */
-const filesAtOnce = 64;
-/** Chunks of one file that are wanted side by side; the fetcher bounds their bytes. */
-const partsAtOnce = 512;
-/** Files that are whole are put in place in batches of at most so many. */
-const applyBatch = 256;
+/** Files that are fetched and written side by side: enough to hide the latency of small ones. */
+const filesAtOnce = 96;
+/** Steps are entered in the tree in batches of at most so many. */
+const stepsPerBatch = 256;
 
 export async function reconcile(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
   const { replica, fetcher, sources, signal } = options;
@@ -88,9 +78,8 @@ class Reconciliation {
   readonly #conflicts: RelPath[] = [];
   #applied = 0;
   #deleted = 0;
-  #ready: Step[] = [];
+  readonly #ready: ReadyStep[] = [];
   #placing: Promise<void> = Promise.resolve();
-  #failure: { error: unknown } | undefined;
 
   constructor(options: ReconcileOptions) {
     this.#options = options;
@@ -116,82 +105,52 @@ class Reconciliation {
     let bytes = 0;
     for (const step of steps) bytes += bytesOf(step);
     this.#options.onPending?.({ files, bytes });
-    await forEachConcurrent(steps, filesAtOnce, async (step) => {
+    const work = async (step: Step): Promise<void> => {
       this.#options.signal?.throwIfAborted();
-      if (this.#failure !== undefined) throw this.#failure.error;
-      if (await this.#fetchContent(step)) this.#place(step);
+      const staged = await this.#stage(step);
+      if (staged !== 'missing' && staged !== 'blocked')
+        await this.#placed({ ...step, ...(staged === undefined ? {} : { staged }) });
       files--;
       bytes -= bytesOf(step);
       this.#options.onPending?.({ files, bytes });
-    });
-    while (this.#ready.length > 0) await this.#placing;
-    await this.#placing;
-    if (this.#failure !== undefined) throw this.#failure.error;
+    };
+    try {
+      await forEachConcurrent(steps, filesAtOnce, work);
+    } finally {
+      for (const { staged } of this.#ready.splice(0)) await staged?.discard();
+    }
   }
 
-  /** @returns whether everything the step needs is in the store */
-  async #fetchContent({ path, after, work }: Step): Promise<boolean> {
-    if (work !== 'content' || after?.kind !== 'file') return true;
+  /** Writes the content of a file while its chunks arrive. */
+  async #stage({ path, after, work }: Step): Promise<Staged | undefined | 'missing' | 'blocked'> {
+    if (work !== 'content' || after?.kind !== 'file') return undefined;
+    const { replica, folder, fetcher, sources, signal } = this.#options;
+    const obtain = (id: ChunkId, bytes: number): Promise<void> => fetcher.fetch(id, bytes, sources);
     try {
-      await forEachConcurrent(this.#missingParts(after), partsAtOnce, (part) =>
-        this.#options.fetcher.fetch(part.id, part.length, this.#options.sources),
-      );
-      return true;
+      const staged = await folder.stage(after, fileContent(replica, after, obtain), signal);
+      if (!('outcome' in staged)) return staged;
+      this.#blocked.set(path, staged.reason);
+      return 'blocked';
     } catch (error) {
       if (!isShoalError(error, 'CHUNK_MISSING')) throw error;
       this.#missing.push(path);
-      return false;
+      return 'missing';
     }
   }
 
-  /** The data chunks of a file that are not here; recipe chunks are fetched on the way. */
-  async *#missingParts(entry: FileEntry): AsyncGenerator<Part> {
-    yield* this.#missingBelow(entry.recipe.parts, entry.recipe.depth);
-  }
-
-  async *#missingBelow(parts: readonly Part[], depth: number): AsyncGenerator<Part> {
-    const { replica } = this.#options;
-    if (depth === 0) {
-      const here = await replica.store.chunks.hasMany(parts.map(({ id }) => id));
-      for (const [index, part] of parts.entries()) if (here[index] !== true) yield part;
-      return;
-    }
-    for (const part of parts) {
-      const below = recipeReferences(await this.#recipeChunk(part.id), { depth, length: part.length });
-      yield* this.#missingBelow(below, depth - 1);
-    }
-  }
-
-  async #recipeChunk(id: ChunkId): Promise<Uint8Array> {
-    const { replica, fetcher, sources } = this.#options;
-    const stored = await replica.nodes.get(id);
-    if (stored !== undefined) return stored;
-    await fetcher.fetch(id, chunkBytesMax, sources);
-    const fetched = await replica.nodes.get(id);
-    if (fetched === undefined) throw chunkMissing(id);
-    return fetched;
-  }
-
-  /** Puts whole files in place, in batches, beside the fetching of the next ones. */
-  #place(step: Step): void {
+  /** Puts a whole file in place, in a batch with the others that are ready. */
+  async #placed(step: ReadyStep): Promise<void> {
     this.#ready.push(step);
-    this.#placing = this.#placing.then(async () => {
-      if (this.#failure !== undefined) return;
-      const batch = this.#ready.splice(0, applyBatch);
-      try {
-        await this.#applyAll(batch);
-      } catch (error) {
-        this.#failure = { error };
-      }
-    });
+    this.#placing = this.#placing.then(() => this.#applyAll(this.#ready.splice(0)));
+    await this.#placing;
   }
 
-  async #applyAll(steps: readonly Step[]): Promise<void> {
-    for (let from = 0; from < steps.length; from += applyBatch) {
+  async #applyAll(steps: readonly ReadyStep[]): Promise<void> {
+    for (let from = 0; from < steps.length; from += stepsPerBatch) {
       const result = await apply(
         this.#options.replica,
         this.#options.folder,
-        steps.slice(from, from + applyBatch),
+        steps.slice(from, from + stepsPerBatch),
         this.#options.signal,
       );
       this.#count(result);

@@ -1,0 +1,83 @@
+/**
+ * The content of a file, from its recipe: its plain bytes in order, each chunk re-hashed by the store when it is
+ * read. What is not in the store is obtained on the way, well ahead of the reading.
+ *
+ * Bounds: per file `obtainAhead` chunks are asked for and `readAhead` are held in memory.
+ */
+import { type ChunkId, chunkBytesMax } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import { type FileEntry, type Part, recipeReferences } from '../manifest/index.js';
+import { chunkMissing, type Replica } from './replica.js';
+
+/** Brings a chunk of at most `bytes` into the store. @throws ShoalError CHUNK_MISSING */
+export type Obtain = (id: ChunkId, bytes: number) => Promise<void>;
+
+/** As much as the credit of a few fast peers. */
+const obtainAhead = 384;
+const readAhead = 8;
+
+/** @param obtain - by default nothing can be obtained: what is not in the store is missing */
+export async function* fileContent(
+  replica: Replica,
+  entry: FileEntry,
+  obtain: Obtain = (id) => Promise.reject(chunkMissing(id)),
+): AsyncGenerator<Uint8Array> {
+  const here = async (part: Part): Promise<Part> => {
+    if (!(await replica.store.chunks.has(part.id))) await obtain(part.id, part.length);
+    return part;
+  };
+  const read = async ({ id, length }: Part): Promise<Uint8Array> => {
+    const bytes = await replica.store.chunks.get(id);
+    if (bytes === undefined) throw chunkMissing(id);
+    if (bytes.length === length) return bytes;
+    throw new ShoalError('MALFORMED', `The recipe of ${entry.path} names a wrong chunk length.`, {
+      data: { id, path: entry.path },
+    });
+  };
+  const parts = partsOf(replica, entry.recipe.parts, entry.recipe.depth, obtain);
+  yield* ahead(ahead(parts, obtainAhead, here), readAhead, read);
+}
+
+/** The data chunks below `parts`, in order; recipe chunks are obtained on the way. */
+async function* partsOf(
+  replica: Replica,
+  parts: readonly Part[],
+  depth: number,
+  obtain: Obtain,
+): AsyncGenerator<Part> {
+  if (depth === 0) {
+    yield* parts;
+    return;
+  }
+  for (const part of parts) {
+    let bytes = await replica.nodes.get(part.id);
+    if (bytes === undefined) {
+      await obtain(part.id, chunkBytesMax);
+      bytes = await replica.nodes.get(part.id);
+    }
+    if (bytes === undefined) throw chunkMissing(part.id);
+    const below = recipeReferences(bytes, { depth, length: part.length });
+    yield* partsOf(replica, below, depth - 1, obtain);
+  }
+}
+
+/** `work` of each item, in order, begun for up to `count` items before the first is asked for. */
+async function* ahead<T, U>(
+  items: AsyncIterable<T>,
+  count: number,
+  work: (item: T) => Promise<U>,
+): AsyncGenerator<U> {
+  const begun: Promise<U>[] = [];
+  try {
+    for await (const item of items) {
+      const result = work(item);
+      result.catch(() => undefined); // Awaited below, in order; until then a failure must not count as unhandled.
+      begun.push(result);
+      const first = begun.length >= count ? begun.shift() : undefined;
+      if (first !== undefined) yield await first;
+    }
+    for (let next = begun.shift(); next !== undefined; next = begun.shift()) yield await next;
+  } finally {
+    await Promise.allSettled(begun);
+  }
+}
