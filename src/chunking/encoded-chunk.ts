@@ -65,7 +65,7 @@ export function encodeChunk(plain: Uint8Array): EncodedChunk {
       return { codec: 'zstd', plainLength, bytes: compressed.slice(0, length) };
     }
   }
-  return { codec: 'raw', plainLength, bytes: Uint8Array.from(plain) };
+  return { codec: 'raw', plainLength, bytes: new Uint8Array(plain) };
 }
 
 /**
@@ -81,7 +81,7 @@ export function decodeChunk(encoded: EncodedChunk): Uint8Array {
   switch (codec) {
     case 'raw':
       if (bytes.length !== plainLength) throw malformed(encoded, 'raw bytes must be as many as declared');
-      return Uint8Array.from(bytes);
+      return new Uint8Array(bytes);
     case 'zstd':
       return decompress(encoded);
     default:

@@ -2,6 +2,7 @@
  * Chunking: bytes become chunks. Cuts them by content (MinCDC), names them (BLAKE3) and encodes them (zstd).
  * Knows nothing of files, stores or peers.
  */
+export { plainOfChunk } from './chunk-check.js';
 export { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes, parseChunkId } from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';

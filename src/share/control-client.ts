@@ -39,7 +39,7 @@ export async function askRunning(path: string, question: ControlQuestion): Promi
     }
   } catch (error) {
     if (error instanceof ShoalError) throw error;
-    throw noAnswer(error);
+    if (question.signal?.aborted !== true) throw noAnswer(error);
   } finally {
     question.signal?.removeEventListener('abort', abort);
     socket.destroy();

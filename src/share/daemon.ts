@@ -40,6 +40,8 @@ export interface Counts {
 
 /** At most so many paths are named in one `applied` event. */
 const pathsPerEventMax = 100;
+/** Between two `pending` events. */
+const pendingEventMs = 200;
 
 export class Daemon {
   readonly share: OpenShare;
@@ -58,6 +60,7 @@ export class Daemon {
   #announcedRoot: string | undefined;
   #wasInSync = false;
   #pending = { files: 0, bytes: 0 };
+  #pendingToldAt = 0;
   #fatal: ShoalError | undefined;
 
   private constructor(share: OpenShare, mesh: Mesh, options: DaemonOptions) {
@@ -336,13 +339,18 @@ export class Daemon {
       fetcher: this.#mesh.fetcher,
       mayWrite: this.#mayWrite,
       sources,
-      onPending: (pending) => {
-        this.#pending = pending;
-        this.#options.listener({ event: 'pending', ...pending });
-      },
+      onPending: (pending) => this.#onPending(pending),
       onApplied: (result) => this.#onApplied(result),
       signal: this.#stop.signal,
     });
+  }
+
+  #onPending(pending: { files: number; bytes: number }): void {
+    this.#pending = pending;
+    const now = this.#options.now();
+    if (pending.files > 0 && now - this.#pendingToldAt < pendingEventMs) return;
+    this.#pendingToldAt = now;
+    this.#options.listener({ event: 'pending', ...pending });
   }
 
   #onApplied({ applied }: ApplyResult): void {

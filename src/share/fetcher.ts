@@ -4,7 +4,7 @@
  *
  * Bounds: at most `wantedBytesMax` are wanted at a time, whoever asks; the planner bounds what is requested of one peer.
  */
-import { type ChunkId, chunkIdOf, decodeChunk, type EncodedChunk } from '../chunking/index.js';
+import { type ChunkId, type EncodedChunk, plainOfChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { ChunkStore } from '../store/index.js';
 import { type Message, type PullEffect, type PullEvent, PullPlanner } from '../transfer/index.js';
@@ -81,7 +81,7 @@ export class Fetcher {
       this.#handle({ type: 'arrived', source, id, bytes: chunk.plainLength });
       return;
     }
-    if (!isRight(id, chunk)) {
+    if (plainOfChunk(id, chunk) === undefined) {
       this.#handle({ type: 'wrong', source, id });
       return;
     }
@@ -138,15 +138,6 @@ export class Fetcher {
     this.#wantedBytes -= waiter.bytes;
     finish(waiter);
     if (this.#wantedBytes < wantedBytesMax) this.#blocked.shift()?.();
-  }
-}
-
-function isRight(id: ChunkId, chunk: EncodedChunk): boolean {
-  try {
-    return chunkIdOf(decodeChunk(chunk)) === id;
-  } catch (error) {
-    if (error instanceof ShoalError && error.code === 'MALFORMED') return false;
-    throw error;
   }
 }
 

@@ -2,9 +2,11 @@
  * The share as a whole: what the commands call, and what a program that embeds Shoal uses. Each function is one
  * command's work; it prints nothing.
  */
-import { decodeTicket, encodeTicket } from '../trust/index.js';
+import { rm } from 'node:fs/promises';
+import { isShoalError } from '../error.js';
+import { decodeTicket, encodeTicket, type Ticket } from '../trust/index.js';
 import { makeTicket } from './admission.js';
-import { claimMembership, pendingTicket } from './claim.js';
+import { claimMembership } from './claim.js';
 import { parseAddress } from './config.js';
 import { askRunning } from './control-client.js';
 import { createReplica, createShare } from './create.js';
@@ -121,14 +123,30 @@ export async function joinShare(options: {
 }): Promise<JoinResult> {
   const ticket = decodeTicket(options.ticket);
   const layout = await createReplica(options, ticket);
+  try {
+    return await claimHere(layout, ticket, options);
+  } catch (error) {
+    // A ticket that was turned down leaves nothing behind: the folder is free for the next one.
+    if (isShoalError(error, 'REFUSED')) await rm(layout.state, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function claimHere(
+  layout: Layout,
+  ticket: Ticket,
+  options: { waitMs: number; now: () => number; signal: AbortSignal },
+): Promise<JoinResult> {
   const share = await openShare(layout, options);
   try {
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.waitMs)]);
-    const { secrets } = share.replica;
-    const waiting = await pendingTicket(share.store);
-    const joined =
-      waiting === undefined ||
-      (await claimMembership(share.store, { secrets, ticket, name: share.config.name, signal }));
+    const { name } = share.config;
+    const joined = await claimMembership(share.store, {
+      secrets: share.replica.secrets,
+      ticket,
+      name,
+      signal,
+    });
     return { share: ticket.share, path: layout.root, joined, role: ticket.role, inviter: ticket.inviter };
   } finally {
     await share.close();

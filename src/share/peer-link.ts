@@ -2,7 +2,7 @@
  * Peer link: one session with a member, as messages. It greets, decodes what comes, counts what is not valid, and
  * serves wants. What the messages mean for the share is the mesh's business.
  */
-import { ShoalError } from '../error.js';
+import { isShoalError, ShoalError } from '../error.js';
 import { type Datagram, decodeDatagram } from '../gossip/index.js';
 import type { Session } from '../network/index.js';
 import type { ChunkStore } from '../store/index.js';
@@ -83,10 +83,7 @@ export class PeerLink {
   }
 
   send(message: Message): void {
-    this.session.send(encodeMessage(message)).catch((error: unknown) => {
-      // An ended session tells by onClose; there is nobody else to tell.
-      if (!(error instanceof ShoalError)) this.#handlers.onError(error);
-    });
+    this.session.send(encodeMessage(message)).catch((error: unknown) => this.#failed(error));
   }
 
   /** Ends the session; the handlers are not called any more. */
@@ -103,9 +100,14 @@ export class PeerLink {
       return;
     }
     if (!this.#isGreeted) throw new ShoalError('MALFORMED', 'the first message must be a hello');
-    if (message.type === 'want') this.#server.want(message.ids, this.#handlers.onError);
+    if (message.type === 'want') this.#server.want(message.ids, (error) => this.#failed(error));
     else if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce });
     else this.#handlers.onMessage(this, message);
+  }
+
+  /** A session that has ended is told by onClose, and is routine; everything else is not. */
+  #failed(error: unknown): void {
+    if (!isShoalError(error, 'UNREACHABLE')) this.#handlers.onError(error);
   }
 
   #guard(what: string, take: () => void): void {

@@ -7,11 +7,9 @@ import {
   type ChunkId,
   type Codec,
   chunkBytesMax,
-  chunkIdOf,
-  decodeChunk,
   type EncodedChunk,
+  plainOfChunk,
 } from '../chunking/index.js';
-import { isShoalError } from '../error.js';
 import { sealBytes, sealValue, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
@@ -47,15 +45,6 @@ export interface CheckedChunk {
 export function checkChunk(id: ChunkId, key: Uint8Array, sealed: Uint8Array): CheckedChunk | undefined {
   const encoded = unsealChunk(key, sealed);
   if (encoded === undefined) return undefined;
-  const plain = decodeOrUndefined(encoded);
-  return plain !== undefined && chunkIdOf(plain) === id ? { encoded, plain } : undefined;
-}
-
-function decodeOrUndefined(encoded: EncodedChunk): Uint8Array | undefined {
-  try {
-    return decodeChunk(encoded);
-  } catch (error) {
-    if (isShoalError(error, 'MALFORMED')) return undefined;
-    throw error;
-  }
+  const plain = plainOfChunk(id, encoded);
+  return plain === undefined ? undefined : { encoded, plain };
 }
