@@ -46,7 +46,8 @@ export async function measureColdTransfer(pair: Pair, file: LargeFile): Promise<
   const { sender, receiver } = pair;
   const outside = await make(pair, file);
   const wireBefore = await wireBytesOf(receiver);
-  const [senderFrom, receiverFrom] = [sender.process.seen.length, receiver.process.seen.length];
+  const senderFrom = sender.process.seen.length;
+  const receiverFrom = receiver.process.seen.length;
   const startedAt = performance.now();
   await rename(outside, sender.path(name));
   const scanned = await sender.process.waitFor(
@@ -55,18 +56,13 @@ export async function measureColdTransfer(pair: Pair, file: LargeFile): Promise<
     senderFrom,
     pair.patienceMs,
   );
-  const fetched = await receiver.process.waitFor(
-    'pending',
-    ({ files }) => files === 0,
-    receiverFrom,
-    pair.patienceMs,
-  );
   const applied = await receiver.process.waitFor(
     'applied',
     ({ paths }) => paths.includes(name),
     receiverFrom,
     pair.patienceMs,
   );
+  const fetchedAt = lastFetchedAt(receiver, applied.at);
   const ends = await Promise.all([
     sender.process.waitFor('insync', undefined, senderFrom, pair.patienceMs),
     receiver.process.waitFor('insync', undefined, receiverFrom, pair.patienceMs),
@@ -76,8 +72,8 @@ export async function measureColdTransfer(pair: Pair, file: LargeFile): Promise<
   return {
     seconds: (endedAt - startedAt) / 1000,
     scanSeconds: (scanned.at - startedAt) / 1000,
-    transferSeconds: (fetched.at - scanned.at) / 1000,
-    placeSeconds: (applied.at - fetched.at) / 1000,
+    transferSeconds: (fetchedAt - scanned.at) / 1000,
+    placeSeconds: (applied.at - fetchedAt) / 1000,
     agreeSeconds: (endedAt - applied.at) / 1000,
     wireBytes: (await wireBytesOf(receiver)) - wireBefore,
     peakMemoryBytes: (
@@ -124,6 +120,14 @@ export async function measureResume(pair: Pair, file: LargeFile): Promise<Resume
     fetchedTwiceBytes: Math.max(0, transfer.payloadIn - (store.bytes - stored)),
     seconds,
   };
+}
+
+/** When the receiver last said that nothing is left to fetch, before `appliedAt`; it may say so only then. */
+function lastFetchedAt(receiver: Peer, appliedAt: number): number {
+  const moments = receiver.process.seen.filter(
+    ({ event, at }) => event.event === 'pending' && event.files === 0 && at <= appliedAt,
+  );
+  return moments.at(-1)?.at ?? appliedAt;
 }
 
 async function make({ directory }: Pair, { seed, largeBytes }: LargeFile): Promise<string> {

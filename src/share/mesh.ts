@@ -58,6 +58,8 @@ export interface MeshOptions {
 
 /** Two sessions of one device that opened within this time were dialled side by side; otherwise the newer one is the live one. */
 const sideBySideMs = 5000;
+/** How often the pull planner is told that time has passed. */
+const fetchTickMs = 1000;
 
 export class Mesh {
   readonly fetcher: Fetcher;
@@ -69,6 +71,7 @@ export class Mesh {
   readonly #fresh = new Set<DeviceId>();
   readonly #closing = new AbortController();
   #endpoint: Endpoint | undefined;
+  readonly #fetchTimer: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #payloadOut = 0;
 
@@ -81,6 +84,8 @@ export class Mesh {
       send: (device, message) => this.#send(device, message),
       onBadSource: (device, reason) => this.#drop(device, reason),
     });
+    this.#fetchTimer = setInterval(() => this.fetcher.tick(), fetchTickMs);
+    this.#fetchTimer.unref();
   }
 
   static async open(options: MeshOptions): Promise<Mesh> {
@@ -194,6 +199,7 @@ export class Mesh {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#timer);
+    clearInterval(this.#fetchTimer);
     this.fetcher.close();
     for (const { session } of this.#links.values()) session.close('this device is closing the share');
     await this.#endpoint?.close();
@@ -400,13 +406,8 @@ export class Mesh {
 
   #wake(at: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        this.fetcher.tick();
-        this.#handle({ type: 'tick' });
-      },
-      Math.max(0, at - this.#options.now()),
-    );
+    const delayMs = Math.max(0, at - this.#options.now());
+    this.#timer = setTimeout(() => this.#handle({ type: 'tick' }), delayMs);
   }
 
   #dial(address: string, device: DeviceId | undefined): void {

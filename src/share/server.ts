@@ -7,10 +7,10 @@
 import type { ChunkId } from '../chunking/index.js';
 import type { Session } from '../network/index.js';
 import type { ChunkStore } from '../store/index.js';
-import { encodeMessage } from '../transfer/index.js';
+import { creditIdsMax, encodeMessage } from '../transfer/index.js';
 
-/** More unanswered ids than this from one peer cannot come from an honest one: the credit is 8 MiB. */
-const queuedIdsMax = 65_536;
+/** An honest peer has at most its credit unanswered; some slack for answers that cross its wants. */
+const queuedIdsMax = 2 * creditIdsMax;
 /** Chunks read ahead of the sending. */
 const readAhead = 8;
 
