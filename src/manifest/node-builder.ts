@@ -3,20 +3,19 @@
  * after a key that ends a node of this level, and before an item that would make the node too large. So the shape
  * of a tree is a function of its entries, whatever the history.
  */
-import { strict as assert } from 'node:assert';
-import { type ChunkId, chunkIdOf, hashBytes } from '../chunking/index.js';
+import { hashBytes } from '../chunking/index.js';
 import { encodeText } from './canonical.js';
 import {
   type ChildItem,
   childItem,
-  encodeNode,
   type Item,
   itemOverheadBytes,
   nodeBytesMax,
+  nodeOf,
   nodeOverheadBytes,
-  totalsOfNode,
 } from './node.js';
 import type { RelPath } from './rel-path.js';
+import type { TreeReader } from './tree-reader.js';
 
 /** Derived from the share id, so that nobody can choose names that give a tree of one share a bad shape for all shares. */
 export type TreeKey = Uint8Array;
@@ -29,14 +28,14 @@ export class NodeBuilder {
   readonly made: ChildItem[] = [];
   readonly #level: number;
   readonly #key: TreeKey;
-  readonly #put: (id: ChunkId, bytes: Uint8Array) => Promise<void>;
+  readonly #reader: TreeReader;
   #items: Item[] = [];
   #bytes = nodeOverheadBytes;
 
-  constructor(level: number, key: TreeKey, put: (id: ChunkId, bytes: Uint8Array) => Promise<void>) {
+  constructor(level: number, key: TreeKey, reader: TreeReader) {
     this.#level = level;
     this.#key = key;
-    this.#put = put;
+    this.#reader = reader;
   }
 
   /** Whether the last item added ended a node, or none was added. */
@@ -69,12 +68,9 @@ export class NodeBuilder {
   async cut(): Promise<void> {
     const last = this.#items.at(-1);
     if (last === undefined) return;
-    const node = { level: this.#level, items: this.#items };
-    const bytes = encodeNode(node);
-    assert(bytes.length <= nodeBytesMax, 'A node must fit in nodeBytesMax.');
-    const id = chunkIdOf(bytes);
-    await this.#put(id, bytes);
-    this.made.push(childItem({ key: last.key, id, totals: totalsOfNode(node) }));
+    const node = nodeOf(this.#level, this.#items);
+    const id = await this.#reader.put(node);
+    this.made.push(childItem({ key: last.key, id, totals: node.totals }));
     this.#items = [];
     this.#bytes = nodeOverheadBytes;
   }

@@ -8,6 +8,7 @@
  *
  * A single node says nothing about its neighbours: tree-reader.ts checks it against what its parent says of it.
  */
+import { strict as assert } from 'node:assert';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
 import { type Canonical, decodeCanonical, encodeCanonical, encodeText, FieldReader } from './canonical.js';
@@ -46,6 +47,8 @@ export interface Node {
   readonly level: number;
   /** Leaf items at level 1, child items above. Empty only in the leaf that is the empty tree. */
   readonly items: readonly Item[];
+  /** The sums over the items. */
+  readonly totals: Totals;
 }
 
 export const nodeBytesMax = 64 * 1024;
@@ -83,8 +86,15 @@ export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
   return { ...child, bytes: encodeCanonical(fields) };
 }
 
+/** @throws ShoalError MALFORMED if a sum is not a safe integer */
+export function nodeOf(level: number, items: readonly Item[]): Node {
+  return { level, items, totals: sumOfTotals(items) };
+}
+
 export function encodeNode({ level, items }: Node): Uint8Array {
-  return encodeCanonical([nodeFormat, level, items.map((item) => item.bytes)]);
+  const bytes = encodeCanonical([nodeFormat, level, items.map((item) => item.bytes)]);
+  assert(bytes.length <= nodeBytesMax, 'A node must fit in nodeBytesMax.');
+  return bytes;
 }
 
 /**
@@ -105,9 +115,7 @@ export function decodeNode(bytes: Uint8Array): Node {
       throw malformed(what, 'its paths are out of order');
     items.push(item);
   }
-  const node = { level, items };
-  totalsOfNode(node);
-  return node;
+  return nodeOf(level, items);
 }
 
 /**
@@ -126,10 +134,9 @@ export function nodeReferences(bytes: Uint8Array): {
   return { children, childrenAreLeaves: level === 2, entries };
 }
 
-/** @throws ShoalError MALFORMED if a sum is not a safe integer */
-export function totalsOfNode(node: Node): Totals {
+function sumOfTotals(items: readonly Item[]): Totals {
   let [files, directories, bytes, deleted] = [0, 0, 0, 0];
-  for (const item of node.items) {
+  for (const item of items) {
     const totals = totalsOfItem(item);
     files += totals.files;
     directories += totals.directories;

@@ -1,21 +1,22 @@
 /**
- * Reads nodes, and walks along a tree. Every node is checked against what its parent says of it: level, last path,
+ * Reads and stores nodes, and walks along a tree. Every node is checked against what its parent says of it: level, last path,
  * totals, and that it begins after its left neighbour. So a tree that a peer made up cannot lead a walk in circles
  * or out of order. That the bytes match the id is the store's promise.
  */
-import type { ChunkId } from '../chunking/index.js';
+import { type ChunkId, chunkIdOf } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { Entry } from './entry.js';
 import { malformed } from './malformed.js';
 import {
   type ChildItem,
   decodeNode,
+  encodeNode,
   type Item,
   type LeafItem,
   type Node,
   type Totals,
-  totalsOfNode,
 } from './node.js';
+import { NodeCache } from './node-cache.js';
 import { compareRelPath, isUnder, type RelPath } from './rel-path.js';
 
 /** Where nodes and recipe chunks are kept. `get` gives the bytes of exactly that id. */
@@ -33,33 +34,36 @@ export interface EntryRange {
   readonly skipDeleted?: boolean;
 }
 
-/** Decoded nodes kept for the next read: about a path from the root for each of a few readers. */
-const cachedNodesMax = 64;
 const what = 'manifest tree';
 
 export class TreeReader {
-  readonly #nodes: Pick<NodeStore, 'get'>;
-  /** Least recently used first. */
-  readonly #cache = new Map<ChunkId, Node>();
+  readonly #nodes: NodeStore;
+  readonly #cache = new NodeCache();
 
-  constructor(nodes: Pick<NodeStore, 'get'>) {
+  constructor(nodes: NodeStore) {
     this.#nodes = nodes;
   }
 
   /** @throws ShoalError CHUNK_MISSING with `id`; MALFORMED */
   async root(id: ChunkId): Promise<Node> {
     const cached = this.#cache.get(id);
-    if (cached !== undefined) {
-      this.#keep(id, cached);
-      return cached;
-    }
+    if (cached !== undefined) return cached;
     const bytes = await this.#nodes.get(id);
     if (bytes === undefined) {
       throw new ShoalError('CHUNK_MISSING', 'A node of the manifest is not in the store.', { data: { id } });
     }
     const node = decodeNode(bytes);
-    this.#keep(id, node);
+    this.#cache.add(id, node, bytes.length);
     return node;
+  }
+
+  /** Stores a node, and has it at hand. @returns its id */
+  async put(node: Node): Promise<ChunkId> {
+    const bytes = encodeNode(node);
+    const id = chunkIdOf(bytes);
+    await this.#nodes.put(id, bytes);
+    this.#cache.add(id, node, bytes.length);
+    return id;
   }
 
   /**
@@ -75,7 +79,7 @@ export class TreeReader {
       throw malformed(what, 'a node is not of the level that its parent says');
     if (after !== undefined && compareRelPath(first.key, after) <= 0)
       throw malformed(what, 'two nodes overlap');
-    if (!sameTotals(totalsOfNode(node), item.totals))
+    if (!sameTotals(node.totals, item.totals))
       throw malformed(what, 'a node has not the totals that its parent says');
     return node;
   }
@@ -112,16 +116,6 @@ export class TreeReader {
         const before = node.items[index - 1]?.key ?? after;
         yield* this.#walk(await this.child(node, item, before), before, range);
       }
-    }
-  }
-
-  #keep(id: ChunkId, node: Node): void {
-    this.#cache.delete(id);
-    this.#cache.set(id, node);
-    if (this.#cache.size <= cachedNodesMax) return;
-    for (const oldest of this.#cache.keys()) {
-      this.#cache.delete(oldest);
-      return;
     }
   }
 }

@@ -3,17 +3,16 @@
  * tree) and named by the id of its root node. Trees are values: a change gives another root, and shares every
  * node that did not change. Equal sets of entries have equal roots, whatever the history.
  */
-import { type ChunkId, chunkIdOf } from '../chunking/index.js';
+import type { ChunkId } from '../chunking/index.js';
 import type { Entry } from './entry.js';
-import { leafItem, type Totals, totalsOfNode } from './node.js';
+import { leafItem, nodeOf, type Totals } from './node.js';
 import type { TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
 import { type EntryRange, type NodeStore, TreeReader } from './tree-reader.js';
-import { emptyNodeBytes, rewrite } from './tree-rewrite.js';
+import { rewrite } from './tree-rewrite.js';
 
 export class Tree {
-  readonly #nodes: NodeStore;
   readonly #key: TreeKey;
   readonly #reader: TreeReader;
 
@@ -22,16 +21,13 @@ export class Tree {
    * @param key - 32 bytes derived from the share id; trees of different keys have different shapes
    */
   constructor(nodes: NodeStore, key: TreeKey) {
-    this.#nodes = nodes;
     this.#key = key;
     this.#reader = new TreeReader(nodes);
   }
 
   /** The root of the tree without entries; its node is put. */
-  async emptyRoot(): Promise<ChunkId> {
-    const id = chunkIdOf(emptyNodeBytes);
-    await this.#nodes.put(id, emptyNodeBytes);
-    return id;
+  emptyRoot(): Promise<ChunkId> {
+    return this.#reader.put(nodeOf(1, []));
   }
 
   /** @throws ShoalError CHUNK_MISSING with `id`; MALFORMED. So do all methods below. */
@@ -45,7 +41,7 @@ export class Tree {
   }
 
   async totals(root: ChunkId): Promise<Totals> {
-    return totalsOfNode(await this.#reader.root(root));
+    return (await this.#reader.root(root)).totals;
   }
 
   /** The paths where two trees differ, in order, streaming. Equal subtrees are not read. */
@@ -68,11 +64,7 @@ export class Tree {
     const items = [...changes]
       .sort(([a], [b]) => compareRelPath(a, b))
       .map(([key, entry]) => ({ key, item: entry === undefined ? undefined : leafItem(entry) }));
-    const context = {
-      reader: this.#reader,
-      key: this.#key,
-      put: (id: ChunkId, bytes: Uint8Array) => this.#nodes.put(id, bytes),
-    };
+    const context = { reader: this.#reader, key: this.#key };
     return (await rewrite(context, root, items)) ?? (await this.emptyRoot());
   }
 }

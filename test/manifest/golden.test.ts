@@ -16,7 +16,7 @@ import {
   RecipeBuilder,
   supersede,
 } from '../../src/manifest/index.js';
-import { encodeNode, leafItem } from '../../src/manifest/node.js';
+import { encodeNode, leafItem, nodeOf } from '../../src/manifest/node.js';
 import { actor, content, fileEntry, idOf, memoryTree, path } from './memory-nodes.js';
 
 const fixture = new URL('../../fixtures/manifest-v1.json', import.meta.url);
@@ -75,9 +75,9 @@ async function vectors(): Promise<Vectors> {
   for (const [name, entry] of Object.entries(entries)) made[`entry ${name}`] = hex(encodeEntry(entry));
   made['conflict path'] = conflictPath(path('docs/notes é.txt'), content('hello'));
   made['conflict path of a conflict path'] = conflictPath(path(made['conflict path']), content('hello'));
-  made['node empty'] = hex(encodeNode({ level: 1, items: [] }));
+  made['node empty'] = hex(encodeNode(nodeOf(1, [])));
   made['node leaf'] = hex(
-    encodeNode({ level: 1, items: [leafItem(fileEntry('a', 'x')), leafItem(fileEntry('b', 'y'))] }),
+    encodeNode(nodeOf(1, [leafItem(fileEntry('a', 'x')), leafItem(fileEntry('b', 'y'))])),
   );
   const { tree, nodes } = memoryTree();
   const many = Array.from({ length: 200 }, (_, i) =>

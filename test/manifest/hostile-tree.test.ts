@@ -11,7 +11,7 @@ import {
   encodeNode,
   type Item,
   leafItem,
-  totalsOfNode,
+  nodeOf,
 } from '../../src/manifest/node.js';
 import { fileEntry, idOf, type MemoryNodes, memoryTree, path } from './memory-nodes.js';
 
@@ -28,13 +28,13 @@ async function child(
   items: readonly Item[],
   lies: Partial<Omit<ChildItem, 'bytes'>> = {},
 ): Promise<ChildItem> {
-  const bytes = encodeNode({ level, items });
+  const bytes = encodeNode(nodeOf(level, items));
   const id = chunkIdOf(bytes);
   await nodes.put(id, bytes);
   return childItem({
     key: items.at(-1)?.key ?? path('none'),
     id,
-    totals: totalsOfNode({ level, items }),
+    totals: nodeOf(level, items).totals,
     ...lies,
   });
 }

@@ -92,7 +92,7 @@ describe('parsing a path', () => {
           expect(isShoalError(error, 'PATH_REJECTED')).toBe(true);
         }
       }),
-      runs(1000),
+      runs(200),
     );
   });
 });
@@ -124,7 +124,7 @@ describe('the order of paths', () => {
       fc.property(somePath, somePath, (a, b) => {
         expect(Math.sign(compareRelPath(a, b))).toBe(Buffer.compare(bytesOf(a), bytesOf(b)));
       }),
-      runs(2000),
+      runs(800),
     );
   });
 });

@@ -10,9 +10,9 @@ import {
   type NewContent,
   structureFaults,
   supersede,
-  type Tree,
+  Tree,
 } from '../../src/manifest/index.js';
-import { actor, content, memoryTree, path } from './memory-nodes.js';
+import { actor, content, memoryTree, path, treeKey } from './memory-nodes.js';
 
 const directory: NewContent = { kind: 'directory' };
 
@@ -56,6 +56,19 @@ describe('faults', () => {
       wrote(1, undefined, 'd.txt', content('z')),
     );
     expect(await structureFaults(tree, root, ['d', 'd/e', 'd.txt'].map(path))).toEqual([]);
+  });
+});
+
+describe('looking for faults', () => {
+  it('does not read what holds deletions only', async () => {
+    const { tree, nodes } = memoryTree();
+    const gone = Array.from({ length: 4000 }, (_, i) =>
+      removed(1, wrote(1, undefined, `d/${i}`, content('x'))),
+    );
+    const root = await tree.apply(await tree.emptyRoot(), [...gone, wrote(1, undefined, 'd', content('x'))]);
+    nodes.reads = 0;
+    expect(await structureFaults(new Tree(nodes, treeKey), root, [path('d')])).toEqual([]);
+    expect(nodes.reads).toBeLessThan(10);
   });
 });
 
