@@ -53,7 +53,10 @@ export class Peer {
 
   /** What the running `watch` says of itself, over its control socket: as `status --json`, without the start of a process. */
   async status(): Promise<Status> {
-    const status = await askRunning(await controlSocketPath(layoutOf(this.directory)), { command: 'status' });
+    const path = await controlSocketPath(layoutOf(this.directory));
+    const status = await askRunning(path, { command: 'status' }).catch((cause: unknown) => {
+      throw new Error(`${this.name} did not answer.\n${this.process.describe()}`, { cause });
+    });
     if (status === undefined) throw new Error(`Nobody runs ${this.name}.\n${this.process.describe()}`);
     return status as Status;
   }
