@@ -3,7 +3,7 @@
  * the content, so every device that holds the same content gives it the same name. A conflict copy has no conflict
  * copies of its own: what loses at such a path goes beside the name the copy came from, told apart by the hex.
  *
- * Two contents of one file whose 32 bits agree would meet at one path; see `place` in merge.ts for what happens then.
+ * Two contents of one file whose 32 bits agree would meet at one path; merge-trees.ts says what happens then.
  */
 import { hashBytes } from '../chunking/index.js';
 import { bytesToHex, encodeText } from './canonical.js';

@@ -4,7 +4,7 @@
  * `version` covers the writes that were made *at this path*. A live entry lists the `writes` that made exactly its
  * content: usually one, several when devices made equal content at once. A write marked `displaced` was made at
  * `conflictOf`, lost there to a concurrent one, and was moved here by a merge: it is not in this entry's version but
- * in that of the entry at `conflictOf`. See merge.ts.
+ * in that of the entry at `conflictOf`. See register.ts and merge-trees.ts.
  */
 import { strict as assert } from 'node:assert';
 import type { ChunkId } from '../chunking/index.js';

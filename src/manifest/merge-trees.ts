@@ -12,7 +12,7 @@
 import type { ChunkId } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { conflictPath, conflictPrefix } from './conflict-path.js';
-import { conflictOfEntry, type Entry, type LiveEntry, type Write } from './entry.js';
+import { conflictOfEntry, type Entry, type LiveEntry, type NewContent, type Write } from './entry.js';
 import { compareWrites, writesMax } from './entry-codec.js';
 import {
   countHeads,
@@ -32,6 +32,14 @@ import type { Tree } from './tree.js';
 const batchEntries = 4096;
 /** How often one path may be settled again because something else was put there: two in any honest history. */
 const settlingsMax = 16;
+
+/** The displaced writes at a conflict path, and where they come from. */
+interface Holder {
+  readonly origin: RelPath;
+  readonly content: NewContent;
+  readonly contentKey: string;
+  readonly writes: readonly LiveWrite[];
+}
 
 type Sides = readonly [ours: Entry | undefined, theirs: Entry | undefined];
 
@@ -88,12 +96,9 @@ class TreeMerge {
     if (settlings > settlingsMax)
       throw new ShoalError('LIMIT', 'The conflict copies of a path go in circles.', { data: { path } });
     const sides = await this.#sides(path);
-    const holders = await this.#holders(path, sides);
-    const { register, placement } = await this.#place(path, sides, holders[0]?.contentKey);
-    await this.#record(
-      path,
-      compose({ path, sides, register, home: placement.home, holders, origin: this.#originOf(path, sides) }),
-    );
+    const holder = this.#holder(path, sides);
+    const { register, placement } = await this.#place(path, sides, holder?.contentKey);
+    await this.#record(path, compose({ path, sides, register, home: placement.home, holder }));
     await this.#displace(path, placement);
   }
 
@@ -136,29 +141,22 @@ class TreeMerge {
     }
   }
 
-  /** The displaced writes that hold `path`, all of one content. */
-  async #holders(path: RelPath, sides: Sides): Promise<readonly LiveWrite[]> {
-    for (const entry of sides) {
-      const origin = originOfDisplaced(entry);
-      if (origin !== undefined && this.#touched.has(origin) && !this.#settlings.has(origin))
-        await this.#settle(origin);
-    }
+  /** The displaced writes that hold `path`. */
+  #holder(path: RelPath, [ours]: Sides): Holder | undefined {
     const settled = this.#displaced.get(path);
-    const writes = [...(settled?.values() ?? [])].flat();
-    // An origin that is not touched displaces the same writes here in both trees.
-    const [entry] = sides;
-    const origin = originOfDisplaced(entry);
-    if (origin !== undefined && settled?.has(origin) !== true)
-      writes.push(...displacedFrom(origin, entry).flatMap((copy) => liveWrites(copy, 'displaced')));
-    // Two contents meet here only if their 32 bits agree: then the greater one stays.
-    const winner = greatestContent(writes);
-    return writes.filter(({ contentKey }) => contentKey === winner);
-  }
-
-  /** Where the displaced writes at `path` come from. */
-  #originOf(path: RelPath, sides: Sides): RelPath | undefined {
-    for (const [origin, writes] of this.#displaced.get(path) ?? []) if (writes.length > 0) return origin;
-    return originOfDisplaced(sides[0]) ?? originOfDisplaced(sides[1]);
+    const claims = [...(settled ?? [])];
+    // An origin that is not settled displaces the same writes here in both trees, or is about to say what it displaces.
+    const origin = originOfDisplaced(ours);
+    if (origin !== undefined && settled?.has(origin) !== true) {
+      claims.push([origin, displacedFrom(origin, ours).flatMap((copy) => liveWrites(copy, 'displaced'))]);
+    }
+    const contentKey = greatestContent(claims.flatMap(([, writes]) => writes));
+    for (const [from, all] of claims) {
+      const writes = all.filter((write) => write.contentKey === contentKey);
+      if (writes[0] !== undefined)
+        return { origin: from, content: writes[0].content, contentKey: writes[0].contentKey, writes };
+    }
+    return undefined;
   }
 
   async *#scanCopies(path: RelPath): AsyncGenerator<RelPath> {
@@ -235,24 +233,20 @@ interface Composition {
   readonly sides: Sides;
   readonly register: Register;
   readonly home: readonly LiveWrite[];
-  readonly holders: readonly LiveWrite[];
-  readonly origin: RelPath | undefined;
+  readonly holder: Holder | undefined;
 }
 
 /** What stands at a path: what was written there and won, and what is displaced to it. */
-function compose({ path, sides, register, home, holders, origin }: Composition): Entry | undefined {
+function compose({ path, sides, register, home, holder }: Composition): Entry | undefined {
   const overtaken = [...register.overtaken].sort();
   const known = { path, version: register.version, ...(overtaken.length === 0 ? {} : { overtaken }) };
-  const content = (holders[0] ?? home[0])?.content;
+  const content = holder?.content ?? home[0]?.content;
   if (content === undefined) return register.version.size === 0 ? undefined : { kind: 'deleted', ...known };
-  const writes: Write[] = [
-    ...home.map(({ write }) => write),
-    ...holders.map(({ write }): Write => ({ ...write, displaced: true })),
-  ];
-  const live = { ...known, writes: writes.sort(compareWrites).slice(-writesMax) };
-  if (content.kind === 'directory') return { ...live, kind: 'directory' };
-  const conflictOf = holders.length > 0 ? origin : commonOrigin(sides);
-  return conflictOf === undefined ? { ...live, ...content } : { ...live, ...content, conflictOf };
+  const displaced = (holder?.writes ?? []).map(({ write }): Write => ({ ...write, displaced: true }));
+  const writes = [...home.map(({ write }) => write), ...displaced].sort(compareWrites).slice(-writesMax);
+  if (content.kind === 'directory') return { ...known, writes, kind: 'directory' };
+  const conflictOf = holder?.origin ?? commonOrigin(sides);
+  return { ...known, writes, ...content, ...(conflictOf === undefined ? {} : { conflictOf }) };
 }
 
 /** What an edited conflict copy was a copy of, whatever became of it on one side. The sides agree, or one does not know. */

@@ -225,6 +225,37 @@ describe('what a person sees', () => {
     expect([...both.keys()]).toEqual([at]);
   });
 
+  it('adds to a conflict copy that both sides have', async () => {
+    const both = await merged([wrote(1, undefined, one, 5)], [wrote(2, undefined, two, 9)]);
+    const settled = [...both.values()].map((entry) =>
+      entry.path === at ? wrote(2, entry, content('settled'), 10) : entry,
+    );
+    const again = supersede(undefined, at, one, { actor: actor(3), counter: 1, mtimeNs: 6n });
+    const result = await merged(settled, [again, ...[...both.values()].filter((entry) => entry.path !== at)]);
+    const writes = [actor(1), actor(3)].map((id) => ({ actor: id, counter: 1, displaced: true }));
+    expect(result.get(conflictPath(at, one))).toMatchObject({ ...one, writes });
+  });
+
+  it('gives a path back to what was pushed aside there, once the copies that did it are settled', async () => {
+    const copyPath = conflictPath(at, one);
+    const chance = wrote(6, undefined, content('by chance'), 7, copyPath);
+    const [first, second] = [wrote(1, undefined, one, 1), wrote(2, undefined, one, 1)];
+    const winner = wrote(3, undefined, two, 9);
+    const left = await merged([first], [wrote(2, second, content('over'), 1)], [winner], [chance]);
+    const right = await merged([second], [wrote(1, first, content('over'), 1)], [winner], [chance]);
+    for (const side of [left, right]) expect(side.get(copyPath)).toMatchObject(one);
+    const both = await merged([...left.values()], [...right.values()]);
+    expect(both.get(copyPath)).toMatchObject(content('by chance'));
+    expect([...both.keys()].sort()).toEqual([at, copyPath, conflictPath(at, content('over'))].sort());
+  });
+
+  it('lets a directory give way that stands at a conflict path by chance', async () => {
+    const chance = wrote(3, undefined, { kind: 'directory' }, 7, conflictPath(at, one));
+    const result = await merged([wrote(1, undefined, one, 5), chance], [wrote(2, undefined, two, 9)]);
+    expect(result.get(chance.path)).toMatchObject({ ...one, version: chance.version });
+    expect(result.size).toBe(2);
+  });
+
   it('does not overwrite what stands at a conflict path by chance', async () => {
     const mine = wrote(1, undefined, one, 5);
     const copyPath = conflictPath(at, one);
