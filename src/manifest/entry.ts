@@ -142,6 +142,16 @@ export function conflictOfEntry(entry: Entry | undefined): RelPath | undefined {
   return entry?.kind === 'file' || entry?.kind === 'symlink' ? entry.conflictOf : undefined;
 }
 
+/**
+ * Where the displaced writes that stand in `entry` were made; undefined if it has none. Who puts a merge in place step
+ * by step must put such an entry in its place before the one at its origin, and take it away only after that one:
+ * the origin's version says that these writes are known, and what is known and stands nowhere is gone for good.
+ */
+export function originOfDisplaced(entry: Entry | undefined): RelPath | undefined {
+  if (entry === undefined || entry.kind === 'deleted') return undefined;
+  return entry.writes.some(({ displaced }) => displaced) ? conflictOfEntry(entry) : undefined;
+}
+
 /** Version and overtaken actors once `dot` was made by somebody who saw `previous`: only `dot` is a head. */
 function afterOperation(previous: Entry | undefined, dot: Dot): Pick<Known, 'version' | 'overtaken'> {
   const seen: Version = previous?.version ?? new Map<string, number>();

@@ -12,6 +12,7 @@ export {
   type LiveEntry,
   mtimeNsOf,
   type NewContent,
+  originOfDisplaced,
   type Part,
   type Recipe,
   type SymlinkEntry,

@@ -12,7 +12,14 @@
 import type { ChunkId } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { conflictPath, conflictPrefix } from './conflict-path.js';
-import { conflictOfEntry, type Entry, type LiveEntry, type NewContent, type Write } from './entry.js';
+import {
+  conflictOfEntry,
+  type Entry,
+  type LiveEntry,
+  type NewContent,
+  originOfDisplaced,
+  type Write,
+} from './entry.js';
 import { compareWrites, writesMax } from './entry-codec.js';
 import {
   countHeads,
@@ -208,11 +215,6 @@ function laterOf(ours: Entry | undefined, theirs: Entry | undefined): Entry | un
 function mayHaveAway(entry: Entry | undefined): boolean {
   if (entry === undefined || entry.version.size === 0) return false;
   return countHeads(entry) > 1 || originOfDisplaced(entry) !== undefined;
-}
-
-function originOfDisplaced(entry: Entry | undefined): RelPath | undefined {
-  if (entry === undefined || entry.kind === 'deleted') return undefined;
-  return entry.writes.some(({ displaced }) => displaced) ? conflictOfEntry(entry) : undefined;
 }
 
 /** The entry, if it holds writes displaced from `origin`. */

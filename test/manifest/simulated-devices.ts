@@ -12,6 +12,7 @@ import {
   mergeTrees,
   mtimeNsOf,
   type NewContent,
+  originOfDisplaced,
   type RelPath,
   sameContent,
   structureFaults,
@@ -171,7 +172,7 @@ export class SimulatedDevices {
     for await (const difference of this.tree.diff(own, merged)) differences.push(difference);
     const rank = ({ right }: { right?: Entry }): number => {
       if (right === undefined) return 2;
-      return right.kind !== 'deleted' && right.writes.some(({ displaced }) => displaced) ? 0 : 1;
+      return originOfDisplaced(right) === undefined ? 1 : 0;
     };
     const chosen = differences.sort((a, b) => rank(a) - rank(b)).slice(0, applied);
     return this.tree.change(own, new Map(chosen.map(({ path: at, right }) => [at, right])));
