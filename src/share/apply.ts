@@ -52,6 +52,8 @@ async function applyBatch(
   const standing = await stepsThatStand(replica, steps);
   await journal(replica, standing);
   const batch = new Batch(replica, folder, signal);
+  // The entry changed since the plan was made: whoever asked for the steps is to merge again.
+  const overtaken = steps.filter((step) => !standing.includes(step)).map(({ path }) => path);
   try {
     // Deletions and directories depend on the order of the steps; the rest does not.
     const isOrdered = standing.some(({ work, after }) => work === 'delete' || after?.kind === 'directory');
@@ -59,7 +61,7 @@ async function applyBatch(
   } finally {
     await batch.commit(standing);
   }
-  return batch.result();
+  return batch.result(overtaken);
 }
 
 class Batch {
@@ -105,8 +107,9 @@ class Batch {
     await this.#replica.commit({ entries, removed, stats, journalDone: steps.map(({ path }) => path) });
   }
 
-  result(): ApplyResult {
-    return { applied: this.#applied, differing: this.#differing, blocked: this.#blocked };
+  result(overtaken: readonly RelPath[]): ApplyResult {
+    const differing = [...this.#differing, ...overtaken];
+    return { applied: this.#applied, differing, blocked: this.#blocked };
   }
 
   async #place({ path, before, after, staged }: ReadyStep): Promise<PlaceResult> {

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { ShoalError } from '../error.js';
-import { parseShareId, type ShareId } from '../trust/index.js';
+import { deviceNameLengthMax, parseShareId, type ShareId } from '../trust/index.js';
 import type { Layout } from './layout.js';
 import { writeDurably } from './secrets.js';
 
@@ -67,7 +67,9 @@ function validate(layout: Layout, fields: Record<string, unknown>): Config {
     if (!known.has(key)) throw wrong(layout, `it has the unknown setting "${key}"`);
   const { share, name, port, peers } = fields;
   if (typeof share !== 'string') throw wrong(layout, '"share" must be a share id');
-  if (typeof name !== 'string' || name === '') throw wrong(layout, '"name" must be a text');
+  if (typeof name !== 'string' || name === '' || name.length > deviceNameLengthMax) {
+    throw wrong(layout, `"name" must be a text of 1 to ${deviceNameLengthMax} characters`);
+  }
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) {
     throw wrong(layout, '"port" must be a whole number from 1 to 65535');
   }

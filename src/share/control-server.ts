@@ -63,8 +63,9 @@ export class ControlServer {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    await Promise.allSettled(this.#answers);
+    // Whoever still waits for an answer learns it from the closed connection, and what it asked for is aborted.
     for (const socket of this.#sockets) socket.destroy();
+    await Promise.allSettled(this.#answers);
     await closed;
     await rm(this.#path, { force: true });
   }

@@ -91,7 +91,7 @@ export class Daemon {
       name: share.config.name,
       host: '0.0.0.0',
       port: options.port ?? share.config.port,
-      portTries: options.port === undefined ? portTries : 1,
+      portTries: options.port === undefined ? portTries : 0,
       peers: [...share.config.peers, ...options.peers],
       now: options.now,
       random: options.random,
@@ -226,7 +226,7 @@ export class Daemon {
     });
     this.share.replica
       .takeNewActor(headTime)
-      .then(() => this.#announce())
+      .then(async () => this.#mesh.announce(await this.#signHead()))
       .catch((error: unknown) => this.#onError(error));
   }
 

@@ -33,6 +33,7 @@ export class Fetcher {
   readonly #waiters = new Map<ChunkId, Waiter>();
   readonly #blocked: (() => void)[] = [];
   #wantedBytes = 0;
+  #isClosed = false;
   /** Bytes of chunks that arrived and were right, as they came over the wire. */
   payloadIn = 0;
 
@@ -53,6 +54,7 @@ export class Fetcher {
     }
     while (this.#wantedBytes >= wantedBytesMax)
       await new Promise<void>((resolve) => this.#blocked.push(resolve));
+    if (this.#isClosed) throw closing();
     const again = this.#waiters.get(id);
     if (again !== undefined) return again.promise;
     const waiter = newWaiter(bytes);
@@ -74,7 +76,7 @@ export class Fetcher {
     this.#handle({ type: 'tick' });
   }
 
-  /** A chunk came in. Bytes that were not asked for, or are not what their id says, are dropped and counted against the sender. */
+  /** A chunk came in. Bytes that were not asked for are dropped; those that are not what their id says are counted against the sender. */
   async onChunk(source: DeviceId, id: ChunkId, chunk: EncodedChunk): Promise<void> {
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
@@ -103,10 +105,12 @@ export class Fetcher {
     this.#handle({ type: 'absent', source, ids });
   }
 
-  /** Rejects everything that is waited for. */
+  /** Rejects everything that is waited for, and whoever asks from now on. */
   close(): void {
+    this.#isClosed = true;
+    for (const wake of this.#blocked.splice(0)) wake();
     for (const id of [...this.#waiters.keys()]) {
-      this.#settle(id, (waiter) => waiter.reject(new ShoalError('CANCELLED', 'The share is closing.')));
+      this.#settle(id, (waiter) => waiter.reject(closing()));
     }
   }
 
@@ -139,6 +143,10 @@ export class Fetcher {
     finish(waiter);
     if (this.#wantedBytes < wantedBytesMax) this.#blocked.shift()?.();
   }
+}
+
+function closing(): ShoalError {
+  return new ShoalError('CANCELLED', 'The share is closing; what was fetched is kept.');
 }
 
 function unobtainable(id: ChunkId): ShoalError {

@@ -3,8 +3,8 @@
  * command's work; it prints nothing.
  */
 import { rm } from 'node:fs/promises';
-import { isShoalError } from '../error.js';
-import { decodeTicket, encodeTicket, type Ticket } from '../trust/index.js';
+import { isShoalError, ShoalError } from '../error.js';
+import { decodeTicket, encodeTicket, type Ticket, ticketAddressesMax } from '../trust/index.js';
 import { makeTicket } from './admission.js';
 import { claimMembership } from './claim.js';
 import { parseAddress } from './config.js';
@@ -90,6 +90,12 @@ export async function invite(
   options: { role: 'rw' | 'ro'; expires: number; addresses: readonly string[]; now: () => number },
 ): Promise<Invitation> {
   const { role, expires } = options;
+  if (options.addresses.length > ticketAddressesMax) {
+    throw new ShoalError(
+      'USAGE',
+      `A ticket holds at most ${ticketAddressesMax} addresses: name fewer of them.`,
+    );
+  }
   const addresses = options.addresses.map((address) => parseAddress(address));
   return askOrOpen<Invitation>(
     layout,

@@ -71,7 +71,7 @@ export class Mesh {
   readonly #fresh = new Set<DeviceId>();
   readonly #closing = new AbortController();
   #endpoint: Endpoint | undefined;
-  readonly #fetchTimer: NodeJS.Timeout;
+  #fetchTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #payloadOut = 0;
 
@@ -84,8 +84,6 @@ export class Mesh {
       send: (device, message) => this.#send(device, message),
       onBadSource: (device, reason) => this.#drop(device, reason),
     });
-    this.#fetchTimer = setInterval(() => this.fetcher.tick(), fetchTickMs);
-    this.#fetchTimer.unref();
   }
 
   static async open(options: MeshOptions): Promise<Mesh> {
@@ -119,6 +117,8 @@ export class Mesh {
 
   /** Begins to dial; before this the mesh only answers. */
   start(head: SignedHead): void {
+    this.#fetchTimer = setInterval(() => this.fetcher.tick(), fetchTickMs);
+    this.#fetchTimer.unref();
     this.#handle({ type: 'own-head', head });
     for (const address of this.#options.peers) this.#handle({ type: 'address-added', address });
     this.#handle({ type: 'tick' });
@@ -221,6 +221,10 @@ export class Mesh {
   #take(session: Session, dialled?: string): void {
     if (session.device === this.#options.replica.device) {
       this.#giveUp(session, 'this device dialled itself', dialled);
+      return;
+    }
+    if (session.standing === 'guest' && dialled !== undefined) {
+      this.#giveUp(session, 'the device there is no member', dialled);
       return;
     }
     if (session.standing === 'guest') {

@@ -6,7 +6,15 @@
  * old one goes, and a broken pull leaves the old files.
  */
 import type { ChunkId } from '../chunking/index.js';
-import { type Entry, isUnder, mtimeNsOf, type RelPath, sameContent, type Tree } from '../manifest/index.js';
+import {
+  type Entry,
+  isUnder,
+  mtimeNsOf,
+  originOfDisplaced,
+  type RelPath,
+  sameContent,
+  type Tree,
+} from '../manifest/index.js';
 
 export interface Step {
   readonly path: RelPath;
@@ -41,6 +49,47 @@ export async function makePlan(tree: Tree, own: ChunkId, merged: ChunkId): Promi
       .filter(({ after, work }) => work !== 'delete' && after?.kind !== 'directory')
       .sort((a, b) => sizeOf(a) - sizeOf(b)),
     deletions: deletions.filter(({ path }) => !turned.some((directory) => isUnder(path, directory))),
+  };
+}
+
+/** The path that lost what this step makes stand here, if the step makes a conflict copy. */
+export function originOfCopy({ before, after }: Step): RelPath | undefined {
+  const isNew = before === undefined || before.kind === 'deleted';
+  const madeOf =
+    isNew && (after?.kind === 'file' || after?.kind === 'symlink') ? after.conflictOf : undefined;
+  return originOfDisplaced(after) ?? madeOf;
+}
+
+/** A plan in three parts that are carried out one after the other. */
+export interface OrderedPlan {
+  readonly first: Pick<Plan, 'directories' | 'contents'>;
+  readonly main: Pick<Plan, 'clearing' | 'directories' | 'contents'>;
+  readonly last: Pick<Plan, 'contents' | 'deletions'>;
+}
+
+/**
+ * The order in which a merge may be stopped anywhere and lose nothing. The entry at a path says which of its writes
+ * are known, and a write that is known and stands nowhere counts as superseded. So conflict copies come before the
+ * entry they lost to, with the directories they need, and copies that are settled go only after it.
+ */
+export function inFamilyOrder({ clearing, directories, contents, deletions }: Plan): OrderedPlan {
+  const isCopy = (step: Step): boolean => originOfCopy(step) !== undefined;
+  const isSettled = (step: Step): boolean => originOfDisplaced(step.before) !== undefined && !isCopy(step);
+  const copies = contents.filter(isCopy);
+  const isNewParent = (step: Step): boolean =>
+    (step.before === undefined || step.before.kind === 'deleted') &&
+    copies.some(({ path }) => isUnder(path, step.path));
+  return {
+    first: { directories: directories.filter(isNewParent), contents: copies },
+    main: {
+      clearing: clearing.filter((step) => !isSettled(step)),
+      directories: directories.filter((step) => !isNewParent(step)),
+      contents: contents.filter((step) => !isCopy(step) && !isSettled(step)),
+    },
+    last: {
+      contents: contents.filter(isSettled),
+      deletions: [...clearing.filter(isSettled), ...deletions],
+    },
   };
 }
 

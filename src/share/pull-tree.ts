@@ -11,8 +11,8 @@ import { forEachConcurrent } from './concurrency.js';
 import type { Fetcher } from './fetcher.js';
 import { chunkMissing, type Replica } from './replica.js';
 
-/** A share has up to 10 million entries, about 64 a leaf; a hostile member's tree is cut off here. */
-const nodesMax = 4_000_000;
+/** A share has up to 10 million entries, about 64 a leaf, so 160,000 nodes; a hostile member's tree is cut off here. */
+const nodesMax = 1_000_000;
 const fetchConcurrency = 64;
 
 export async function pullTree(

@@ -7,13 +7,20 @@
 import type { ChunkId } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
 import type { Folder, Staged } from '../folder/index.js';
-import { type Entry, mendFault, mergeTrees, type RelPath, structureFaults } from '../manifest/index.js';
+import {
+  mendFault,
+  mergeTrees,
+  originOfDisplaced,
+  type RelPath,
+  sameEntry,
+  structureFaults,
+} from '../manifest/index.js';
 import type { DeviceId } from '../trust/index.js';
 import { type ApplyResult, apply, type ReadyStep } from './apply.js';
 import { forEachConcurrent } from './concurrency.js';
 import type { Fetcher } from './fetcher.js';
 import { fileContent } from './file-content.js';
-import { makePlan, type Plan, type Step } from './plan.js';
+import { inFamilyOrder, makePlan, originOfCopy, type Plan, type Step } from './plan.js';
 import { pullTree } from './pull-tree.js';
 import type { Replica } from './replica.js';
 
@@ -86,10 +93,17 @@ class Reconciliation {
   }
 
   async run(plan: Plan): Promise<ReconcileResult> {
-    await this.#applyAll(plan.clearing);
-    await this.#applyAll(plan.directories);
-    await this.#contents(plan.contents);
-    await this.#applyAll(plan.deletions);
+    const { first, main, last } = inFamilyOrder(plan);
+    await this.#applyAll(first.directories);
+    await this.#contents(first.contents);
+    const waiting = await this.#origins(first.contents);
+    const stands = ({ path }: Step): boolean => !waiting.has(path);
+    await this.#applyAll(main.clearing.filter(stands));
+    await this.#applyAll(main.directories.filter(stands));
+    await this.#contents(main.contents.filter(stands));
+    const settled = (step: Step): boolean => !waiting.has(originOfDisplaced(step.before) ?? step.path);
+    await this.#contents(last.contents.filter(settled));
+    await this.#applyAll(last.deletions.filter(settled));
     return {
       applied: this.#applied,
       deleted: this.#deleted,
@@ -100,7 +114,20 @@ class Reconciliation {
     };
   }
 
+  /** The origins of those conflict copies that are not in the own tree yet: they have to wait. */
+  async #origins(copies: readonly Step[]): Promise<ReadonlySet<RelPath>> {
+    const { tree, root } = this.#options.replica;
+    const waiting = new Set<RelPath>();
+    for (const step of copies) {
+      const origin = originOfCopy(step);
+      if (origin !== undefined && !sameEntry(await tree.get(root, step.path), step.after))
+        waiting.add(origin);
+    }
+    return waiting;
+  }
+
   async #contents(steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0) return;
     let files = steps.length;
     let bytes = 0;
     for (const step of steps) bytes += bytesOf(step);
@@ -159,18 +186,14 @@ class Reconciliation {
   }
 
   #count(result: ApplyResult): void {
-    for (const { path, before, after, work } of result.applied) {
-      if (work === 'delete') this.#deleted++;
-      else if (work !== 'record') this.#applied++;
-      if (before === undefined && isConflictCopy(after)) this.#conflicts.push(path);
+    for (const step of result.applied) {
+      if (step.work === 'delete') this.#deleted++;
+      else if (step.work !== 'record') this.#applied++;
+      if (step.before === undefined && originOfCopy(step) !== undefined) this.#conflicts.push(step.path);
     }
     this.#differing.push(...result.differing);
     for (const [path, reason] of result.blocked) this.#blocked.set(path, reason);
   }
-}
-
-function isConflictCopy(entry: Entry | undefined): boolean {
-  return (entry?.kind === 'file' || entry?.kind === 'symlink') && entry.conflictOf !== undefined;
 }
 
 function bytesOf({ after, work }: Step): number {

@@ -1,23 +1,21 @@
 /**
  * Recover: settles what a crash left in the journal, before anything else looks at the folder. For each path: what
- * should be there and is, is entered in the tree; a file with the time it should have and other bytes was torn
- * by a power loss, and is written again; anything else is the user's, and the next scan looks at it. Nothing that
- * was put in place is ever taken for an edit of the user's.
+ * should be there and is, is entered in the tree; a file that was torn by a power loss is written again; anything
+ * else is the user's, and the next scan looks at it.
  */
 import type { Folder } from '../folder/index.js';
 import {
   compareVersions,
   decodeEntry,
   type Entry,
-  mtimeNsOf,
   type RelPath,
   sameContent,
   supersede,
 } from '../manifest/index.js';
-import { fileContent } from './file-content.js';
 import { ingest } from './ingest.js';
 import { pathOfKey } from './records.js';
 import type { Replica } from './replica.js';
+import { restoreIfTorn } from './torn.js';
 
 /** @returns how many paths were settled */
 export async function recover(replica: Replica, folder: Folder): Promise<number> {
@@ -60,14 +58,11 @@ async function settle(
   if (sameContent(standing, entry)) {
     return replica.commit({ entries: [entry], stats: new Map([[path, undefined]]), journalDone: [path] });
   }
-  if (entry.kind === 'file' && found.kind === 'file' && isSameTime(mtimeNsOf(entry), found.stat.mtimeNs)) {
-    const placed = await folder.place({
-      entry,
-      expected: { kind: 'file', stat: found.stat },
-      content: () => fileContent(replica, entry),
-    });
-    if (placed.outcome === 'placed') {
-      return replica.commit({ entries: [entry], stats: new Map([[path, undefined]]), journalDone: [path] });
+  if (entry.kind === 'file' && found.kind === 'file') {
+    const stat = await restoreIfTorn(replica, folder, entry, found);
+    if (stat !== undefined) {
+      const stats = new Map([[path, { stat, racy: false }]]);
+      return replica.commit({ entries: [entry], stats, journalDone: [path] });
     }
   }
   return leave();
@@ -77,9 +72,4 @@ function isOlder(current: Entry | undefined, entry: Entry | undefined): boolean 
   if (current === undefined || entry === undefined) return true;
   const order = compareVersions(current.version, entry.version);
   return order === 'before' || order === 'equal';
-}
-
-function isSameTime(a: bigint, b: bigint): boolean {
-  const difference = a - b;
-  return difference < 2000n && difference > -2000n;
 }

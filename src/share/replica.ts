@@ -16,7 +16,16 @@ import {
   encodeChunk,
 } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { type Entry, type NodeStore, type RelPath, Tree, type Write } from '../manifest/index.js';
+import {
+  deleteEntry,
+  type Entry,
+  mtimeNsOf,
+  type NodeStore,
+  type RelPath,
+  supersede,
+  Tree,
+  type Write,
+} from '../manifest/index.js';
 import type { RecordChange, Store } from '../store/index.js';
 import {
   actorIdFromBytes,
@@ -59,6 +68,8 @@ export class Replica {
   readonly #lock = new Mutex();
   readonly #now: () => number;
   #state: LocalState;
+  /** Writes that were counted under the actor when the replica was opened. */
+  #counterAtOpen: number;
 
   private constructor(options: {
     share: ShareId;
@@ -77,6 +88,7 @@ export class Replica {
     this.nodes = options.nodes;
     this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
     this.#state = options.state;
+    this.#counterAtOpen = options.state.counter;
     this.#now = options.now;
   }
 
@@ -130,45 +142,52 @@ export class Replica {
     this.#state = { ...state, counter: this.#state.counter };
   }
 
-  /** Signs a head over the own tree, with the next sequence number. */
+  /** Signs a head over the own tree, with the next sequence number, and keeps it: peers may show it to us again. */
   signHead(): Promise<SignedHead> {
     return this.exclusive(async () => {
+      const { share, device } = this;
       const time = Math.max(this.#now(), this.#state.headTime + 1);
       const state = { ...this.#state, sequence: this.#state.sequence + 1, headTime: time };
-      await this.#write(state, {});
-      this.#state = { ...state, counter: this.#state.counter };
       const { actor, sequence, root } = state;
-      return signHead(this.secrets.device.privateKey, {
-        share: this.share,
-        device: this.device,
-        actor,
-        sequence,
-        root,
-        time,
-      });
+      const head = signHead(this.secrets.device.privateKey, { share, device, actor, sequence, root, time });
+      await this.#write(state, {}, [{ kind: 'head', key: device, value: head.bytes }]);
+      this.#state = { ...state, counter: this.#state.counter };
+      return head;
     });
   }
 
   /**
-   * The state was rolled back or copied (peers know later heads): counts on under a new actor, so that no dot is used twice.
+   * The state was rolled back or copied (peers know later heads): counts on under a new actor, so that no dot is used
+   * twice. What was written since this replica was opened is written again under the new actor, because the old dots
+   * may stand for other writes elsewhere.
    * @param headTime - unix ms of the latest head that peers know: the next one comes after it
    */
   takeNewActor(headTime: number): Promise<void> {
     return this.exclusive(async () => {
-      const state = {
+      const { actor, headTime: ownTime } = this.#state;
+      this.#state = {
         ...this.#state,
         actor: actorIdFromBytes(randomBytes(8)),
         counter: 0,
         sequence: 0,
-        headTime: Math.max(headTime, this.#state.headTime),
+        headTime: Math.max(headTime, ownTime),
       };
-      await this.#write(state, {});
-      this.#state = state;
+      const entries: Entry[] = [];
+      for await (const entry of this.tree.entries(this.#state.root)) {
+        if ((entry.version.get(actor) ?? 0) <= this.#counterAtOpen) continue;
+        const write = this.nextWrite(entry.kind === 'deleted' ? 0n : mtimeNsOf(entry));
+        entries.push(
+          entry.kind === 'deleted' ? deleteEntry(entry, write) : supersede(entry, entry.path, entry, write),
+        );
+      }
+      await this.commit({ entries });
+      this.#counterAtOpen = 0;
     });
   }
 
-  async #write(state: LocalState, change: Change): Promise<void> {
-    const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value: encodeLocalState(state) }];
+  async #write(state: LocalState, change: Change, more: readonly RecordChange[] = []): Promise<void> {
+    const value = encodeLocalState(state);
+    const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
     for (const [path, record] of change.stats ?? []) {
       const key = pathKey(path);
       batch.push(

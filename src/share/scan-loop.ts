@@ -55,7 +55,7 @@ export class ScanLoop {
   /** Scans at once what is due, and `place` too, and resolves when that is done. */
   async scanNow(place: RelPath | 'everything'): Promise<void> {
     this.#note(place);
-    while (this.#isDue || this.#running !== undefined) {
+    while (!this.#closed && (this.#isDue || this.#running !== undefined)) {
       if (this.#running === undefined) this.#start();
       await this.#running;
     }

@@ -22,9 +22,11 @@ import {
   supersede,
 } from '../manifest/index.js';
 import { forEachConcurrent } from './concurrency.js';
+import { fileContent } from './file-content.js';
 import { type FoundThing, type Ingested, ingest } from './ingest.js';
 import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
 import type { Replica } from './replica.js';
+import { isSameTime, restoreIfTorn } from './torn.js';
 
 export interface ScanOptions {
   readonly replica: Replica;
@@ -57,8 +59,8 @@ const ingestConcurrency = 16;
 const resultsPerCommit = 2000;
 /** A file changed less than this before its stat was taken may change again and look the same. */
 const racyMs = 100;
-/** Times are set as doubles: a difference below this is rounding, not a change. */
-const mtimeToleranceNs = 2000n;
+/** For comparing contents: no write is made of it. */
+const noWrite = { actor: '', counter: 0, mtimeNs: 0n };
 
 interface Difference {
   readonly path: RelPath;
@@ -197,6 +199,11 @@ class Scan {
         this.#unsettled.push(path);
         continue;
       }
+      const restored = await this.#restoreIfTorn(current, again, ingested);
+      if (restored !== undefined) {
+        stats.set(path, { stat: restored, racy: false });
+        continue;
+      }
       const next = this.#nextEntry(path, current, ingested);
       if (next !== undefined && !this.#options.mayWrite) {
         this.#blocked.set(path, readOnlyReason);
@@ -210,13 +217,22 @@ class Scan {
     if (entries.length > 0 || stats.size > 0) await replica.commit({ entries, stats });
   }
 
+  /** A file with the time of its entry and other bytes may have been torn by a power loss. */
+  async #restoreIfTorn(
+    current: Entry | undefined,
+    found: Found | undefined,
+    { content }: Ingested,
+  ): Promise<FileStat | undefined> {
+    if (current?.kind !== 'file' || found?.kind !== 'file' || content.kind !== 'file') return undefined;
+    if (content.size === current.size && content.executable !== current.executable) return undefined;
+    if (sameContent(current, supersede(current, current.path, content, noWrite))) return undefined;
+    return restoreIfTorn(this.#options.replica, this.#options.folder, current, found);
+  }
+
   #nextEntry(path: RelPath, current: Entry | undefined, { content, mtimeNs }: Ingested): Entry | undefined {
-    const write = { actor: '', counter: 0, mtimeNs };
-    const candidate = supersede(current, path, content, write);
+    const candidate = supersede(current, path, content, { ...noWrite, mtimeNs });
     if (current !== undefined && sameContent(current, candidate)) {
-      const difference = mtimeNsOf(current) - mtimeNs;
-      const isClose = difference < mtimeToleranceNs && difference > -mtimeToleranceNs;
-      if (content.kind === 'directory' || isClose) return undefined;
+      if (content.kind === 'directory' || isSameTime(mtimeNsOf(current), mtimeNs)) return undefined;
     }
     return this.#options.mayWrite
       ? supersede(current, path, content, this.#options.replica.nextWrite(mtimeNs))
@@ -236,7 +252,7 @@ class Scan {
     await folder.assertPresent();
     return replica.exclusive(async () => {
       const entries: Entry[] = [];
-      const stats = new Map<RelPath, undefined>();
+      const stats = new Map<RelPath, StatRecord | undefined>();
       for (const { path, entry } of this.#missing) {
         const current = await replica.tree.get(replica.root, path);
         if (current === undefined || current.kind === 'deleted' || !sameEntry(current, entry)) continue;
@@ -246,15 +262,25 @@ class Scan {
           continue;
         }
         if (!mayWrite) {
-          this.#blocked.set(path, readOnlyReason);
+          await this.#bringBack(current, stats);
           continue;
         }
         entries.push(deleteEntry(current, replica.nextWrite(0n)));
         stats.set(path, undefined);
       }
-      if (entries.length > 0) await replica.commit({ entries, stats });
+      if (stats.size > 0) await replica.commit({ entries, stats });
       return entries.length;
     });
+  }
+
+  /** A read-only device's folder follows the others: what is gone there comes back. */
+  async #bringBack(entry: Entry, stats: Map<RelPath, StatRecord | undefined>): Promise<void> {
+    const { replica, folder, signal } = this.#options;
+    const content = entry.kind === 'file' ? { content: () => fileContent(replica, entry) } : {};
+    const placed = await folder.place({ entry, expected: { kind: 'absent' }, ...content }, signal);
+    if (placed.outcome === 'blocked') this.#blocked.set(entry.path, placed.reason);
+    else if (placed.outcome === 'differs') this.#unsettled.push(entry.path);
+    else stats.set(entry.path, placed.stat === undefined ? undefined : { stat: placed.stat, racy: false });
   }
 
   #isIgnored(entry: Entry): boolean {
@@ -266,8 +292,8 @@ class Scan {
   }
 }
 
-export const readOnlyReason =
-  'changed here, but this device may only read: move your version elsewhere, or ask for a ticket with the role rw';
+const readOnlyReason =
+  "changed here, but this device may only read: move your version out of the folder, and the share's comes back";
 
 function looksSame(found: FoundThing, entry: Entry | undefined, record: StatRecord | undefined): boolean {
   if (entry === undefined || entry.kind !== found.kind) return false;

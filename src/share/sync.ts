@@ -26,7 +26,9 @@ export async function syncOnce(
   const before = { ...daemon.counts };
   const traffic = daemon.mesh.traffic;
   await daemon.scanNow();
-  const seen = (device: DeviceId): boolean => daemon.mesh.hasFreshHead(device);
+  // A member that is not connected now may have gone on since it told its head.
+  const seen = (device: DeviceId): boolean =>
+    daemon.mesh.hasFreshHead(device) && daemon.mesh.session(device) !== undefined;
   const isReached = (): boolean =>
     daemon.held !== undefined || (daemon.isInSync && daemon.mesh.peers.every(({ device }) => seen(device)));
   const isDone = await daemon.until(isReached, options.signal);

@@ -6,7 +6,7 @@
  */
 import { type ChunkId, chunkIdOf, splitStream } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { escapeForDisplay, statEquals } from '../folder/index.js';
+import { escapeForDisplay, type IgnoreRules, statEquals } from '../folder/index.js';
 import { type Entry, type FileEntry, recipeParts } from '../manifest/index.js';
 import type { OpenShare } from './open-share.js';
 import { decodeStatRecord, pathKey } from './records.js';
@@ -39,7 +39,7 @@ export interface VerifyOptions {
 
 type Verdict = 'good' | 'changed' | 'damaged' | 'missing';
 
-/** Findings that are listed; more are counted as the last of them says. */
+/** Findings of a kind that are listed; beyond that they are left out. */
 const listedMax = 10_000;
 
 export async function verifyShare(share: OpenShare, options: VerifyOptions): Promise<VerifyResult> {
@@ -49,10 +49,11 @@ export async function verifyShare(share: OpenShare, options: VerifyOptions): Pro
   const chunks = { checked: 0, damaged: [] as ChunkId[], missing: [] as ChunkId[] };
   const { replica } = share;
   const missing = new Set<ChunkId>();
+  const ignore = await share.folder.loadIgnore();
   for await (const entry of replica.tree.entries(replica.root)) {
     options.signal?.throwIfAborted();
     if (options.files && (entry.kind === 'file' || entry.kind === 'symlink')) {
-      const verdict = await verifyEntry(share, entry, options.signal);
+      const verdict = await verifyEntry(share, entry, ignore, options.signal);
       files.checked++;
       if (verdict === 'changed') files.changed++;
       else if (verdict !== 'good' && files[verdict].length < listedMax)
@@ -87,11 +88,12 @@ export async function verifyShare(share: OpenShare, options: VerifyOptions): Pro
 async function verifyEntry(
   share: OpenShare,
   entry: Extract<Entry, { kind: 'file' | 'symlink' }>,
+  ignore: IgnoreRules,
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const { folder, store } = share;
-  const found = await folder.look(entry.path, await folder.loadIgnore());
-  if (found === undefined) return 'missing';
+  const found = await folder.look(entry.path, ignore);
+  if (found === undefined) return ignore.ignores(entry.path, 'other') ? 'changed' : 'missing';
   if (found.kind !== 'file' && found.kind !== 'symlink') return 'changed';
   if (found.kind !== entry.kind) return 'changed';
   const bytes = await store.getRecord('stat', pathKey(entry.path));
@@ -105,7 +107,7 @@ async function verifyEntry(
     if (!(error instanceof ShoalError) || error.code !== 'IO') throw error;
     return 'damaged';
   }
-  const again = await folder.look(entry.path, await folder.loadIgnore());
+  const again = await folder.look(entry.path, ignore);
   return again?.kind === 'file' && statEquals(again.stat, record.stat) && !record.racy
     ? 'damaged'
     : 'changed';

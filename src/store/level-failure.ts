@@ -94,7 +94,7 @@ export function isUnreadable(error: unknown): boolean {
 function storeDamaged(directory: string, cause: unknown): ShoalError {
   return new ShoalError(
     'STORE_DAMAGED',
-    `A part of the store in ${directory} is damaged and cannot be read: run \`shoal verify --repair\` to fetch what is lost.`,
+    `A part of the store in ${directory} is damaged and cannot be read: move that directory away, but keep it, and start again.`,
     { data: { path: directory }, cause },
   );
 }

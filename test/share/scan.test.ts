@@ -3,7 +3,7 @@
  * (hazards 19, 26, 27, 28 of the list of what must be survived).
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseRelPath } from '../../src/manifest/index.js';
@@ -116,7 +116,7 @@ describe('a scan', () => {
     expect(await scanOf(opened)).toMatchObject({ changed: 2, deleted: 2 });
   });
 
-  it('makes no write of a device that may only read, and says which paths it keeps back', async () => {
+  it('makes no write of a device that may only read, keeps its edits, and brings back what is gone', async () => {
     const opened = await open({ edited: 'one', gone: 'two' });
     await scanOf(opened);
     const { root } = opened.replica;
@@ -124,7 +124,9 @@ describe('a scan', () => {
     await rm(join(directory, 'gone'));
     const result = await scanOf(opened, { mayWrite: false });
     expect(result).toMatchObject({ changed: 0, deleted: 0 });
-    expect([...result.blocked.keys()].sort()).toEqual(['edited', 'gone']);
+    expect([...result.blocked.keys()]).toEqual(['edited']);
     expect(opened.replica.root).toBe(root);
+    expect(await readFile(join(directory, 'edited'), 'utf8')).toBe('other');
+    expect(await readFile(join(directory, 'gone'), 'utf8')).toBe('two');
   });
 });
