@@ -16,7 +16,7 @@ import { type Found, reasonAgainstTarget } from './found.js';
 import { IgnoreRules, ignoreFileBytesMax, ignoreFileName } from './ignore-rules.js';
 import { DescriptorFile, type OpenFile } from './open-file.js';
 import { Placer } from './place.js';
-import type { Blocked, PlaceRequest, PlaceResult, Staged } from './place-request.js';
+import type { Blocked, Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
 import { type Identity, identify, rootIsGone } from './presence.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
@@ -158,6 +158,11 @@ export class Folder {
     }
     const message = `Cannot read ${escapeForDisplay(path)}: no symlink that can be synced stands there.`;
     throw new ShoalError('IO', message, { data: { path, code: 'ENOENT' } });
+  }
+
+  /** Whether a file could be put in place now: 'placed' if so; nothing is changed. @see Placer.inspect */
+  inspect(path: RelPath, expected: Expected): PlaceResult {
+    return this.#placer.inspect(path, expected);
   }
 
   /** Writes the content of a file, to be put in place later. @see Placer.stage */

@@ -115,7 +115,7 @@ export class Placer {
     content: (() => AsyncIterable<Uint8Array>) | Staged,
     signal?: AbortSignal,
   ): Promise<PlaceResult> {
-    const early = this.#inspect(entry.path, expected);
+    const early = this.inspect(entry.path, expected);
     if (early.outcome !== 'placed') return early;
     const staged = typeof content === 'function' ? await this.stage(entry, content(), signal) : content;
     if ('outcome' in staged) return staged;
@@ -136,7 +136,7 @@ export class Placer {
   }
 
   /** Whether it is worth writing the content at all: 'placed' if so. Nothing is made. */
-  #inspect(path: RelPath, expected: Expected): PlaceResult {
+  inspect(path: RelPath, expected: Expected): PlaceResult {
     const missing = objection({ kind: 'absent' }, expected) ?? placed;
     return this.#change(path, { missing }, (_target, standing, device) => {
       return objection(standing, expected) ?? this.#objectionToDevice(device) ?? placed;

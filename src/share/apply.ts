@@ -122,7 +122,7 @@ class Batch {
 }
 
 /** What the stat cache says stands at `path`; undefined if it cannot vouch for it, so that a scan has to look first. */
-async function expectedAt(
+export async function expectedAt(
   replica: Replica,
   path: RelPath,
   before: Entry | undefined,

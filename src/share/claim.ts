@@ -48,12 +48,18 @@ export async function claimMembership(
   });
   try {
     while (!signal.aborted) {
+      let refusal: ShoalError | undefined;
       for (const address of ticket.addresses) {
         const records = await claimAt(endpoint, address, options);
+        if (records instanceof ShoalError) {
+          refusal = records;
+          continue;
+        }
         if (records === undefined) continue;
         await keep(store, ticket, deviceIdFromBytes(secrets.device.publicKey), records);
         return true;
       }
+      if (refusal !== undefined) throw refusal;
       await pause(retryMs, signal);
     }
     return false;
@@ -62,15 +68,17 @@ export async function claimMembership(
   }
 }
 
+/** @returns the records; a refusal of whoever is there, which need not be the inviter; undefined if nobody answers */
 async function claimAt(
   endpoint: Endpoint,
   address: string,
   { ticket, name, signal }: { ticket: Ticket; name: string; signal: AbortSignal },
-): Promise<readonly Uint8Array[] | undefined> {
+): Promise<readonly Uint8Array[] | ShoalError | undefined> {
   let session: Session;
   try {
     session = await endpoint.dial(address, { expect: ticket.inviter, signal });
   } catch (error) {
+    if (isShoalError(error, 'REFUSED')) return error;
     if (isShoalError(error, 'UNREACHABLE') || isShoalError(error, 'CANCELLED') || signal.aborted)
       return undefined;
     throw error;

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { ShoalError } from '../error.js';
+import { parseAddress as parseSocketAddress } from '../network/index.js';
 import { deviceNameLengthMax, parseShareId, type ShareId } from '../trust/index.js';
 import type { Layout } from './layout.js';
 import { writeDurably } from './secrets.js';
@@ -48,17 +49,18 @@ export async function writeConfig(layout: Layout, config: Config): Promise<void>
   await writeDurably(layout.config, `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** @throws ShoalError USAGE unless `text` is HOST:PORT, [V6]:PORT with a port from 1 to 65535 */
+/** @returns `text` @throws ShoalError USAGE unless it is HOST:PORT or [V6]:PORT */
 export function parseAddress(text: string): string {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]{1,253}):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match === null || port < 1 || port > 65535) {
+  try {
+    parseSocketAddress(text);
+    return text;
+  } catch (cause) {
     throw new ShoalError(
       'USAGE',
       `"${text}" is not an address: write HOST:PORT, for example 192.168.1.20:${defaultPort}.`,
+      { cause },
     );
   }
-  return text;
 }
 
 function validate(layout: Layout, fields: Record<string, unknown>): Config {

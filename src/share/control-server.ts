@@ -41,8 +41,6 @@ export class ControlServer {
     server.maxConnections = connectionsMax;
     const control = new ControlServer(server, path);
     server.on('connection', (socket) => control.#take(socket, handler));
-    // Node makes the socket with the umask's rights: nobody but the owner may connect even for a moment.
-    const umask = process.umask(0o177);
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -54,8 +52,6 @@ export class ControlServer {
         `The control socket ${path} cannot be opened: check that its folder may be written.`,
         { cause },
       );
-    } finally {
-      process.umask(umask);
     }
     await chmod(path, 0o600);
     return control;

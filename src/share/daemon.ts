@@ -8,6 +8,7 @@ import { escapeForDisplay } from '../folder/index.js';
 import type { RelPath } from '../manifest/index.js';
 import type { DeviceId, SignedHead } from '../trust/index.js';
 import type { ApplyResult } from './apply.js';
+import { type BlockedPath, BlockedPaths } from './blocked-paths.js';
 import { claimMembership, pendingTicket } from './claim.js';
 import { portTries, writeConfig } from './config.js';
 import type { ShareListener } from './event.js';
@@ -50,8 +51,9 @@ export class Daemon {
   readonly #mesh: Mesh;
   readonly #scans: ScanLoop;
   readonly #pulls: PullLoop;
-  readonly #scanBlocked = new Map<string, string>();
-  readonly #applyBlocked = new Map<string, string>();
+  readonly #blocked: BlockedPaths;
+  /** Of the payload that went to each peer, what was told by `sent`. */
+  readonly #sentTold = new Map<DeviceId, number>();
   readonly #stop = new AbortController();
   readonly #stateListeners = new Set<() => void>();
   #watcher: { close(): Promise<void> } | undefined;
@@ -67,9 +69,10 @@ export class Daemon {
     this.share = share;
     this.#mesh = mesh;
     this.#options = options;
+    this.#blocked = new BlockedPaths(options.listener);
     this.#scans = new ScanLoop({
       scanOptions: () => this.#scanOptions(),
-      onScanned: (result, seconds, isFull) => this.#onScanned(result, seconds, isFull),
+      onScanned: (result, seconds, places) => this.#onScanned(result, seconds, places),
       onError: (error) => this.#onError(error),
       onIdle: () => this.#changed(),
       now: options.now,
@@ -128,8 +131,8 @@ export class Daemon {
     return this.#pending;
   }
 
-  get blocked(): { path: string; reason: string }[] {
-    return [...this.#scanBlocked, ...this.#applyBlocked].map(([path, reason]) => ({ path, reason }));
+  get blocked(): BlockedPath[] {
+    return this.#blocked.list;
   }
 
   /** Why the daemon cannot go on, if it cannot: the folder is gone, or the store cannot be written. */
@@ -190,12 +193,6 @@ export class Daemon {
       this.#stop.signal.addEventListener('abort', check);
       check();
     });
-  }
-
-  /** Resolves when anything changed that `isInSync` may depend on, or `signal` aborts. */
-  async nextChange(signal: AbortSignal): Promise<void> {
-    let asked = 0;
-    await this.until(() => asked++ > 0, signal);
   }
 
   poke(): void {
@@ -301,14 +298,10 @@ export class Daemon {
     };
   }
 
-  async #onScanned(result: ScanResult, seconds: number, isFull: boolean): Promise<void> {
+  async #onScanned(result: ScanResult, seconds: number, places?: readonly RelPath[]): Promise<void> {
     const { listener } = this.#options;
-    if (isFull) this.#scanBlocked.clear();
-    for (const [path, reason] of result.blocked) {
-      const shown = escapeForDisplay(path);
-      if (!this.#scanBlocked.has(shown)) listener({ event: 'blocked', path: shown, reason });
-      this.#scanBlocked.set(shown, reason);
-    }
+    const isFull = places === undefined;
+    this.#blocked.noteScan(result.blocked, places);
     if (isFull || result.held !== undefined) this.#held = result.held;
     if (result.held !== undefined) listener({ event: 'held', ...result.held });
     this.counts.sent += result.changed + result.deleted;
@@ -370,11 +363,7 @@ export class Daemon {
   async #onReconciled(_target: PullTarget, result: ReconcileResult): Promise<void> {
     const { listener } = this.#options;
     this.#pending = { files: 0, bytes: 0 };
-    this.#applyBlocked.clear();
-    for (const [path, reason] of result.blocked) {
-      listener({ event: 'blocked', path: escapeForDisplay(path), reason });
-      this.#applyBlocked.set(escapeForDisplay(path), reason);
-    }
+    this.#blocked.noteApply(result.blocked);
     for (const path of result.conflicts) {
       this.counts.conflicts++;
       listener({ event: 'conflict', path: escapeForDisplay(path) });
@@ -397,8 +386,23 @@ export class Daemon {
     return head;
   }
 
+  /** One event for each peer that came to our root, with what it took. */
+  #tellSent(): void {
+    for (const { device } of this.#mesh.peers) {
+      const total = this.#mesh.payloadOutTo(device);
+      const told = this.#sentTold.get(device) ?? 0;
+      if (total === told || !this.isPeerInSync(device)) continue;
+      this.#sentTold.set(device, total);
+      // Less than was told before: it is another session, which begins anew.
+      const bytes = total > told ? total - told : total;
+      const name = escapeForDisplay(this.#mesh.nameOf(device));
+      if (bytes > 0) this.#options.listener({ event: 'sent', device, name, bytes });
+    }
+  }
+
   #changed(): void {
     for (const listener of [...this.#stateListeners]) listener();
+    this.#tellSent();
     const isInSync = this.#announcedRoot !== undefined && this.#mesh.peers.length > 0 && this.isInSync;
     if (isInSync && !this.#wasInSync)
       this.#options.listener({ event: 'insync', root: this.share.replica.root });

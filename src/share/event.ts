@@ -17,6 +17,7 @@ export type ShareEvent =
       readonly deleted: number;
       readonly paths: readonly string[];
     }
+  /** A peer has come to our root; `bytes` of chunks were sent to it since the last time. */
   | { readonly event: 'sent'; readonly device: DeviceId; readonly name: string; readonly bytes: number }
   | { readonly event: 'pending'; readonly files: number; readonly bytes: number }
   | { readonly event: 'insync'; readonly root: string }

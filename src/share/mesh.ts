@@ -18,48 +18,21 @@ import {
   decodeHead,
   decodeMemberRecord,
   deviceNameLengthMax,
-  parseDeviceId,
   type Role,
   type SignedHead,
   type SignedMemberRecord,
 } from '../trust/index.js';
 import { admitGuest } from './admission.js';
 import { Fetcher } from './fetcher.js';
+import { readKnown } from './known-members.js';
+import type { MeshOptions } from './mesh-options.js';
 import { type Hello, PeerLink } from './peer-link.js';
-import type { Replica } from './replica.js';
-
-export interface MeshEvents {
-  /** A member's head names a root that is not ours, or one that was not is now. */
-  onHead(head: SignedHead): void;
-  /** A member record of this device came. */
-  onOwnRole(): void;
-  /** A device told its own head, new or not. */
-  onFresh(device: DeviceId): void;
-  onPeer(device: DeviceId, state: 'connected' | 'disconnected', detail: string): void;
-  /** Something a person should know: a refused device, a read-only write, a member that cannot be reached. */
-  onReport(text: string, device?: DeviceId): void;
-  /** Peers know a later head of ours than we do: the state was rolled back. */
-  onRolledBack(headTime: number): void;
-  onError(error: unknown): void;
-}
-
-export interface MeshOptions {
-  readonly replica: Replica;
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly portTries: number;
-  /** HOST:PORT */
-  readonly peers: readonly string[];
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly events: MeshEvents;
-}
 
 /** Two sessions of one device that opened within this time were dialled side by side; otherwise the newer one is the live one. */
 const sideBySideMs = 5000;
 /** How often the pull planner is told that time has passed. */
 const fetchTickMs = 1000;
+const heardEveryMs = 1000;
 
 export class Mesh {
   readonly fetcher: Fetcher;
@@ -69,6 +42,7 @@ export class Mesh {
   readonly #names = new Map<DeviceId, string>();
   /** Devices that told their own head in this run. */
   readonly #fresh = new Set<DeviceId>();
+  readonly #heardAt = new Map<DeviceId, number>();
   readonly #closing = new AbortController();
   #endpoint: Endpoint | undefined;
   #fetchTimer: NodeJS.Timeout | undefined;
@@ -88,17 +62,9 @@ export class Mesh {
 
   static async open(options: MeshOptions): Promise<Mesh> {
     const { replica } = options;
-    const members: SignedMemberRecord[] = [];
-    for await (const [, bytes] of replica.store.records('member'))
-      members.push(decodeMemberRecord(replica.share, bytes));
-    const heads: SignedHead[] = [];
-    for await (const [, bytes] of replica.store.records('head')) heads.push(decodeHead(replica.share, bytes));
-    const addresses: { device: DeviceId; address: string }[] = [];
-    for await (const [device, bytes] of replica.store.records('address')) {
-      addresses.push({ device: parseDeviceId(device), address: Buffer.from(bytes).toString('utf8') });
-    }
+    const known = await readKnown(replica);
     const gossip = new Gossip(
-      { share: replica.share, self: replica.device, random: options.random, members, heads, addresses },
+      { share: replica.share, self: replica.device, random: options.random, ...known },
       options.now(),
     );
     const mesh = new Mesh(options, gossip);
@@ -148,6 +114,11 @@ export class Mesh {
     return this.#gossip.role(device);
   }
 
+  /** Bytes of chunks that were handed to the session with `device`. */
+  payloadOutTo(device: DeviceId): number {
+    return this.#links.get(device)?.payloadOut ?? 0;
+  }
+
   session(device: DeviceId): Session | undefined {
     return this.#links.get(device)?.session;
   }
@@ -183,17 +154,9 @@ export class Mesh {
 
   /** Takes in member records that were stored by others than the mesh. */
   async reloadMembers(): Promise<void> {
-    const { store, share } = this.#options.replica;
-    const records: SignedMemberRecord[] = [];
-    for await (const [, bytes] of store.records('member')) records.push(decodeMemberRecord(share, bytes));
-    this.addMembers(records);
-    for await (const [device, bytes] of store.records('address')) {
-      this.#handle({
-        type: 'address-added',
-        address: Buffer.from(bytes).toString('utf8'),
-        device: parseDeviceId(device),
-      });
-    }
+    const { members, addresses } = await readKnown(this.#options.replica);
+    this.addMembers(members);
+    for (const { address, device } of addresses) this.#handle({ type: 'address-added', address, device });
   }
 
   async close(): Promise<void> {
@@ -335,7 +298,7 @@ export class Mesh {
         this.#handle({ type: 'addresses', list: message.list, from: device });
         return;
       case 'chunk':
-        this.#handle({ type: 'heard', from: device });
+        this.#heard(device);
         this.fetcher
           .onChunk(device, message.id, message.chunk)
           .catch((error: unknown) => this.#options.events.onError(error));
@@ -344,7 +307,7 @@ export class Mesh {
         this.fetcher.onAbsent(device, message.ids);
         return;
       case 'pong':
-        this.#handle({ type: 'heard', from: device });
+        this.#heard(device);
         return;
       case 'refuse':
         this.#drop(device, message.text);
@@ -363,6 +326,14 @@ export class Mesh {
 
   #decodeHeads(heads: readonly Uint8Array[]): SignedHead[] {
     return heads.map((bytes) => decodeHead(this.#options.replica.share, bytes));
+  }
+
+  /** Chunks come by the hundred: gossip is told at most once in a while. */
+  #heard(device: DeviceId): void {
+    const now = this.#options.now();
+    if (now - (this.#heardAt.get(device) ?? 0) < heardEveryMs) return;
+    this.#heardAt.set(device, now);
+    this.#handle({ type: 'heard', from: device });
   }
 
   #handle(event: GossipEvent): void {

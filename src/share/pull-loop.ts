@@ -47,10 +47,6 @@ export class PullLoop {
     return this.#running !== undefined || this.#next() !== undefined;
   }
 
-  isSettled(root: ChunkId): boolean {
-    return this.#settled.has(root);
-  }
-
   /** Something changed: a head, a session, the folder. */
   poke(): void {
     if (this.#closed) return;

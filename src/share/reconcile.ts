@@ -16,7 +16,7 @@ import {
   structureFaults,
 } from '../manifest/index.js';
 import type { DeviceId } from '../trust/index.js';
-import { type ApplyResult, apply, type ReadyStep } from './apply.js';
+import { type ApplyResult, apply, expectedAt, type ReadyStep } from './apply.js';
 import { forEachConcurrent } from './concurrency.js';
 import type { Fetcher } from './fetcher.js';
 import { fileContent } from './file-content.js';
@@ -149,9 +149,15 @@ class Reconciliation {
   }
 
   /** Writes the content of a file while its chunks arrive. */
-  async #stage({ path, after, work }: Step): Promise<Staged | undefined | 'missing' | 'blocked'> {
+  async #stage({ path, before, after, work }: Step): Promise<Staged | undefined | 'missing' | 'blocked'> {
     if (work !== 'content' || after?.kind !== 'file') return undefined;
     const { replica, folder, fetcher, sources, signal } = this.#options;
+    const expected = await expectedAt(replica, path, before);
+    const early = expected === undefined ? undefined : folder.inspect(path, expected);
+    if (early?.outcome === 'blocked') {
+      this.#blocked.set(path, early.reason);
+      return 'blocked';
+    }
     const obtain = (id: ChunkId, bytes: number): Promise<void> => fetcher.fetch(id, bytes, sources);
     try {
       const staged = await folder.stage(after, fileContent(replica, after, obtain), signal);

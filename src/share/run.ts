@@ -12,7 +12,7 @@ import { Daemon, type DaemonOptions } from './daemon.js';
 import { controlSocketPath, type Layout } from './layout.js';
 import { type OpenShare, openShare } from './open-share.js';
 import { ownAddresses } from './own-address.js';
-import { statusOf } from './status.js';
+import { statusAtRest, statusOf } from './status.js';
 import { syncOnce } from './sync.js';
 import { verifyShare } from './verify.js';
 
@@ -37,7 +37,9 @@ export async function runShare<T>(
     const started = Daemon.start(share, options);
     started.catch(() => undefined); // Awaited below; a request may await it too.
     control = await ControlServer.open(await controlSocketPath(layout), async (request, report, signal) =>
-      answer(await started, options, request, report, signal),
+      request.command === 'status' && daemon === undefined
+        ? statusAtRest(share)
+        : answer(await started, options, request, report, signal),
     );
     daemon = await started;
     return await task(daemon);

@@ -7,7 +7,12 @@ import { type ScanOptions, type ScanResult, scan } from './scan.js';
 
 export interface ScanLoopOptions {
   readonly scanOptions: () => ScanOptions;
-  readonly onScanned: (result: ScanResult, seconds: number, isFull: boolean) => Promise<void>;
+  /** `places` as given to the scan: undefined means everywhere. */
+  readonly onScanned: (
+    result: ScanResult,
+    seconds: number,
+    places: readonly RelPath[] | undefined,
+  ) => Promise<void>;
   readonly onError: (error: unknown) => void;
   /** Nothing is being scanned, and nothing is due. */
   readonly onIdle: () => void;
@@ -106,7 +111,8 @@ export class ScanLoop {
   async #scan(places: readonly RelPath[] | undefined): Promise<void> {
     const startedAt = this.#options.now();
     const result = await scan(this.#options.scanOptions(), places);
-    await this.#options.onScanned(result, (this.#options.now() - startedAt) / 1000, places === undefined);
+    const seconds = (this.#options.now() - startedAt) / 1000;
+    await this.#options.onScanned(result, seconds, places);
     if (result.unsettled.length > 0) {
       const timer = setTimeout(() => {
         for (const path of result.unsettled) this.hint(path);

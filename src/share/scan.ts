@@ -22,6 +22,7 @@ import {
   supersede,
 } from '../manifest/index.js';
 import { forEachConcurrent } from './concurrency.js';
+import { Cursor } from './cursor.js';
 import { fileContent } from './file-content.js';
 import { type FoundThing, type Ingested, ingest } from './ingest.js';
 import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
@@ -327,67 +328,4 @@ async function* statRecords(
   const options = { ...range, onDamage: () => undefined };
   for await (const [key, bytes] of replica.store.records('stat', options))
     yield [pathOfKey(key), decodeStatRecord(bytes)];
-}
-
-/** Reads a sorted sequence along with another one. */
-class Cursor<T> {
-  readonly #items: AsyncIterator<T>;
-  readonly #pathOf: (item: T) => RelPath;
-  #next: T | undefined;
-  #started = false;
-
-  constructor(items: AsyncIterable<T>, pathOf: (item: T) => RelPath) {
-    this.#items = items[Symbol.asyncIterator]();
-    this.#pathOf = pathOf;
-  }
-
-  /** Takes and yields what stands before `path`. */
-  async *before(path: RelPath): AsyncGenerator<T> {
-    for (
-      let item = await this.#peek();
-      item !== undefined && compareRelPath(this.#pathOf(item), path) < 0;
-      item = await this.#peek()
-    ) {
-      await this.#advance();
-      yield item;
-    }
-  }
-
-  async skipBefore(path: RelPath): Promise<void> {
-    for (
-      let item = await this.#peek();
-      item !== undefined && compareRelPath(this.#pathOf(item), path) < 0;
-      item = await this.#peek()
-    ) {
-      await this.#advance();
-    }
-  }
-
-  /** Takes the item of exactly `path`, if it is next. */
-  async at(path: RelPath): Promise<T | undefined> {
-    const item = await this.#peek();
-    if (item === undefined || this.#pathOf(item) !== path) return undefined;
-    await this.#advance();
-    return item;
-  }
-
-  async *rest(): AsyncGenerator<T> {
-    for (let item = await this.#peek(); item !== undefined; item = await this.#peek()) {
-      await this.#advance();
-      yield item;
-    }
-  }
-
-  async #peek(): Promise<T | undefined> {
-    if (!this.#started) {
-      this.#started = true;
-      await this.#advance();
-    }
-    return this.#next;
-  }
-
-  async #advance(): Promise<void> {
-    const result = await this.#items.next();
-    this.#next = result.done === true ? undefined : result.value;
-  }
 }

@@ -3,6 +3,7 @@
  * written whole by a temporary file and rename. Nothing else reads or writes it, and it never enters a log.
  */
 import { open, readFile, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ShoalError } from '../error.js';
 import { exportSecretKey, importSecretKey, type KeyPair } from '../trust/index.js';
 import type { Layout } from './layout.js';
@@ -60,7 +61,7 @@ export async function writeSecrets(layout: Layout, secrets: Secrets): Promise<vo
   await writeDurably(layout.secrets, `${JSON.stringify(fields)}\n`);
 }
 
-/** Replaces a small file whole: temporary file, fsync, rename. Mode 0600. */
+/** Replaces a small file whole and durably: temporary file, fsync, rename, fsync of the directory. Mode 0600. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
@@ -71,6 +72,12 @@ export async function writeDurably(path: string, text: string): Promise<void> {
     await file.close();
   }
   await rename(temporary, path);
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 function seedOf(value: unknown): KeyPair {

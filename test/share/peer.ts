@@ -7,7 +7,7 @@ import { type Invitation, initShare, invite, joinShare, type ShareEvent } from '
 import { layoutOf } from '../../src/share/layout.js';
 import { runShare } from '../../src/share/run.js';
 
-export const now = (): number => Date.now();
+const now = (): number => Date.now();
 
 export async function scratchDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'shoal-test-'));
@@ -97,7 +97,12 @@ export async function untilEqual(
   while (!equal()) {
     if (signal.aborted)
       throw new Error(`not equal in time: ${JSON.stringify(peers.map(({ events }) => events.slice(-6)))}`);
-    const changed = peers.map((peer) => peer.running.nextChange(signal));
-    await Promise.race(changed);
+    await Promise.race(peers.map(({ running }) => nextChange(running, signal)));
   }
+}
+
+/** Resolves when anything changed that `isInSync` may depend on, or `signal` aborts. */
+async function nextChange(daemon: Daemon, signal: AbortSignal): Promise<void> {
+  let asked = 0;
+  await daemon.until(() => asked++ > 0, signal);
 }

@@ -1,0 +1,31 @@
+/** What the mesh needs, and what it tells. */
+import type { DeviceId, SignedHead } from '../trust/index.js';
+import type { Replica } from './replica.js';
+
+export interface MeshEvents {
+  /** A member's head names a root that is not ours, or one that was not is now. */
+  onHead(head: SignedHead): void;
+  /** A member record of this device came. */
+  onOwnRole(): void;
+  /** A device told its own head, new or not. */
+  onFresh(device: DeviceId): void;
+  onPeer(device: DeviceId, state: 'connected' | 'disconnected', detail: string): void;
+  /** Something a person should know: a refused device, a read-only write, a member that cannot be reached. */
+  onReport(text: string, device?: DeviceId): void;
+  /** Peers know a later head of ours than we do: the state was rolled back. */
+  onRolledBack(headTime: number): void;
+  onError(error: unknown): void;
+}
+
+export interface MeshOptions {
+  readonly replica: Replica;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly portTries: number;
+  /** HOST:PORT */
+  readonly peers: readonly string[];
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly events: MeshEvents;
+}
