@@ -1,6 +1,6 @@
 /**
- * What a chunk store promises to the other rooms. LevelDB keeps the bytes today; whatever keeps them tomorrow keeps
- * these promises, and the contract suite in `test/store/` holds every implementation to them.
+ * What a chunk store promises to the other rooms. Whatever keeps the bytes keeps these promises, and the contract suite
+ * in `test/store/` holds every implementation to them.
  *
  * The first promise: bytes that do not hash to the id that was asked for are never returned.
  */
@@ -9,7 +9,7 @@ import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 /** What the store holds. Counts what is written; what is still queued is not in it. */
 export interface ChunkTotals {
   readonly chunks: number;
-  /** Bytes of the stored values, headers included. */
+  /** Bytes that the chunks take, headers included: of the values, or of the records in packs. */
   readonly bytes: number;
   /** Bytes of content before compression. */
   readonly plainBytes: number;

@@ -1,7 +1,9 @@
 /**
- * A chunk as it lies in the database.
+ * A chunk as the database knows it: a small one lies in the value, of a larger one the value says where it lies.
  *
- * Body of the sealed value: codec (1 byte: 0 raw, 1 zstd) | plain length (4 bytes, little endian) | encoded bytes.
+ * Body of the sealed value: form (1 byte: 0 raw and 1 zstd in the value, 2 raw and 3 zstd in a pack) | plain length (4) |
+ * the encoded bytes, or the number of the pack (4), the offset of the record (4) and the encoded length (4). Numbers are
+ * little endian.
  */
 import {
   type ChunkId,
@@ -10,14 +12,25 @@ import {
   type EncodedChunk,
   plainOfChunk,
 } from '../chunking/index.js';
+import type { PackLocation } from './pack-location.js';
+import { recordHeaderBytes } from './pack-record.js';
 import { sealBytes, sealValue, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
+/** Added to the number of the codec when the chunk is in a pack. */
+const packedForms = codecs.length;
 const headerBytes = 5;
-/** Bytes a stored chunk takes beyond its encoded ones. */
-export const chunkValueOverhead = sealBytes + headerBytes;
+const locationBytes = headerBytes + 12;
 
-/** The sealed value of a chunk; copies `encoded`. */
+/** Encoded bytes from which a chunk goes to a pack: beyond a page, one more read costs less than copies in LevelDB. */
+export const packedBytesMin = 4096;
+
+/** A chunk as its value tells: the bytes, or where they are. */
+export type StoredChunk =
+  | { readonly kind: 'inline'; readonly encoded: EncodedChunk }
+  | { readonly kind: 'packed'; readonly location: PackLocation };
+
+/** The sealed value of a chunk that lies in it; copies `encoded`. */
 export function sealChunk(key: Uint8Array, encoded: EncodedChunk): Uint8Array {
   const header = new Uint8Array(headerBytes);
   header[0] = codecs.indexOf(encoded.codec);
@@ -25,14 +38,47 @@ export function sealChunk(key: Uint8Array, encoded: EncodedChunk): Uint8Array {
   return sealValue(key, header, encoded.bytes);
 }
 
-/** The chunk in `sealed`, its bytes a view; undefined if the value is not intact. Does not hash the plain bytes. */
-export function unsealChunk(key: Uint8Array, sealed: Uint8Array): EncodedChunk | undefined {
+/** The encoded bytes in a value that `sealChunk` made, as a view of it. */
+export function encodedBytesOf(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(sealBytes + headerBytes);
+}
+
+/** The sealed value of a chunk that lies in a pack. */
+export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Array {
+  const body = new Uint8Array(locationBytes);
+  body[0] = packedForms + codecs.indexOf(location.codec);
+  const view = new DataView(body.buffer);
+  const numbers = [location.plainLength, location.pack, location.offset, location.encodedLength];
+  numbers.forEach((number, index) => {
+    view.setUint32(1 + 4 * index, number, true);
+  });
+  return sealValue(key, body);
+}
+
+/** What `sealed` says; undefined if it is not intact. Neither reads a pack nor hashes the plain bytes. */
+export function unsealChunk(key: Uint8Array, sealed: Uint8Array): StoredChunk | undefined {
   const body = unsealValue(key, sealed);
   if (body === undefined || body.length < headerBytes) return undefined;
-  const codec = codecs[body[0] ?? codecs.length];
-  const plainLength = new DataView(body.buffer, body.byteOffset, headerBytes).getUint32(1, true);
-  if (codec === undefined || plainLength > chunkBytesMax) return undefined;
-  return { codec, plainLength, bytes: body.subarray(headerBytes) };
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const form = view.getUint8(0);
+  const codec = codecs[form % packedForms];
+  const plainLength = view.getUint32(1, true);
+  if (codec === undefined || form >= 2 * packedForms || plainLength > chunkBytesMax) return undefined;
+  if (form < packedForms)
+    return { kind: 'inline', encoded: { codec, plainLength, bytes: body.subarray(headerBytes) } };
+  if (body.length !== locationBytes) return undefined;
+  const [pack, offset, encodedLength] = [5, 9, 13].map((at) => view.getUint32(at, true)) as [
+    number,
+    number,
+    number,
+  ];
+  if (encodedLength > plainLength) return undefined;
+  return { kind: 'packed', location: { pack, offset, codec, plainLength, encodedLength } };
+}
+
+/** Bytes that the chunk of the value `sealed` takes, headers included: those of the value, or of the record in its pack. */
+export function storedBytesOf(stored: StoredChunk | undefined, sealed: Uint8Array): number {
+  return stored?.kind === 'packed' ? recordHeaderBytes + stored.location.encodedLength : sealed.length;
 }
 
 /** A chunk whose plain bytes were hashed and match its id. */
@@ -41,10 +87,8 @@ export interface CheckedChunk {
   readonly plain: Uint8Array;
 }
 
-/** Reads a stored chunk and hashes it; undefined if anything about it is wrong. */
-export function checkChunk(id: ChunkId, key: Uint8Array, sealed: Uint8Array): CheckedChunk | undefined {
-  const encoded = unsealChunk(key, sealed);
-  if (encoded === undefined) return undefined;
+/** Hashes a chunk that was read; undefined if anything about it is wrong. */
+export function checkChunk(id: ChunkId, encoded: EncodedChunk): CheckedChunk | undefined {
   const plain = plainOfChunk(id, encoded);
   return plain === undefined ? undefined : { encoded, plain };
 }

@@ -1,13 +1,17 @@
 /**
- * Writes batches of chunks and keeps the totals. A stored value counts as a duplicate only if it is intact; a damaged
- * one is replaced.
+ * Writes batches of chunks and keeps the totals: first the records to a pack, then the values that speak of them. A
+ * stored chunk counts as a duplicate only if its value is intact and its pack reaches as far as the value says; else it
+ * is replaced. Packs are not read for that.
  */
+import assert from 'node:assert/strict';
 import type { ChunkTotals } from './chunk-store.js';
-import { unsealChunk } from './chunk-value.js';
+import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
-import { chunkRange, totalsKey } from './key.js';
-import { unsealValue } from './sealed-value.js';
+import { chunkRange, packStateKey, totalsKey } from './key.js';
+import { recordHeaderBytes } from './pack-record.js';
+import { sealPackState } from './pack-state.js';
+import type { Packs } from './packs.js';
 import { addTotals, noTotals, sealTotals, unsealTotals } from './totals.js';
 import type { PendingChunk } from './write-queue.js';
 
@@ -17,15 +21,16 @@ export class ChunkWriter {
 
   private constructor(
     private readonly database: Database,
+    private readonly packs: Packs,
     private readonly damage: DamageList,
     private current: ChunkTotals,
   ) {}
 
   /** Reads the totals, or counts the chunks if the totals are damaged or missing. */
-  static async open(database: Database, damage: DamageList): Promise<ChunkWriter> {
+  static async open(database: Database, packs: Packs, damage: DamageList): Promise<ChunkWriter> {
     const sealed = await database.get(totalsKey);
     const totals = sealed === undefined ? undefined : unsealTotals(sealed);
-    return new ChunkWriter(database, damage, totals ?? (await countChunks(database)));
+    return new ChunkWriter(database, packs, damage, totals ?? (await countChunks(database)));
   }
 
   get totals(): ChunkTotals {
@@ -41,35 +46,74 @@ export class ChunkWriter {
   async write(chunks: readonly PendingChunk[]): Promise<void> {
     const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
     const added = chunks.filter((_, index) => stored[index] === undefined);
-    const replaced = chunks.filter((chunk, index) => this.isDamaged(chunk, stored[index]));
-    const operations = [...added, ...replaced].map(
-      (chunk): Operation => ({ type: 'put', key: chunk.key, value: chunk.value }),
-    );
-    if (operations.length === 0) return;
+    const replaced = await this.damaged(chunks, stored);
+    const values = await this.writePacked([...added, ...replaced]);
+    if (values.length === 0) return;
     // A replaced chunk was counted when it first came: the same id is the same plain bytes.
     const totals = added.map(totalsOf).reduce(addTotals, this.current);
-    operations.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
-    await this.database.write(operations, { sync: false });
+    values.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
+    await this.database.write(values, { sync: false });
     this.current = totals;
     this.revision += 1;
     for (const chunk of replaced) this.damage.forget(chunk.id);
   }
 
-  private isDamaged(chunk: PendingChunk, stored: Uint8Array | undefined): boolean {
-    if (stored === undefined) return false;
-    return this.damage.has(chunk.id) || unsealValue(chunk.key, stored) === undefined;
+  /** Writes the records among `chunks` to a pack. @returns the operations that write the values of `chunks` */
+  private async writePacked(chunks: readonly PendingChunk[]): Promise<Operation[]> {
+    const inline = chunks.filter((chunk) => !chunk.packed);
+    const operations = inline.map(
+      (chunk): Operation => ({ type: 'put', key: chunk.key, value: chunk.written }),
+    );
+    const packed = chunks.filter((chunk) => chunk.packed);
+    if (packed.length === 0) return operations;
+    const places = await this.packs.append(packed.map((chunk) => chunk.written));
+    packed.forEach(({ key, encoded: { codec, plainLength, bytes } }, index) => {
+      const place = places[index];
+      assert(place !== undefined, 'every record that was appended has a place');
+      const value = sealLocation(key, { ...place, codec, plainLength, encodedLength: bytes.length });
+      operations.push({ type: 'put', key, value });
+    });
+    operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
+    return operations;
+  }
+
+  /** Those of `chunks` whose `stored` value shows, or is known, not to be intact. */
+  private async damaged(
+    chunks: readonly PendingChunk[],
+    stored: readonly (Uint8Array | undefined)[],
+  ): Promise<PendingChunk[]> {
+    const lengths = new Map<number, number>();
+    const damaged: PendingChunk[] = [];
+    for (const [index, chunk] of chunks.entries()) {
+      const sealed = stored[index];
+      if (sealed === undefined) continue;
+      const intact =
+        !this.damage.has(chunk.id) && (await this.isWithin(lengths, unsealChunk(chunk.key, sealed)));
+      if (!intact) damaged.push(chunk);
+    }
+    return damaged;
+  }
+
+  /** Whether `stored` is intact and, if it lies in a pack, that one is long enough; `lengths` are those known already. */
+  private async isWithin(lengths: Map<number, number>, stored: StoredChunk | undefined): Promise<boolean> {
+    if (stored?.kind !== 'packed') return stored !== undefined;
+    const { pack, offset, encodedLength } = stored.location;
+    const length = lengths.get(pack) ?? (await this.packs.lengthOf(pack));
+    lengths.set(pack, length);
+    return offset + recordHeaderBytes + encodedLength <= length;
   }
 }
 
-function totalsOf(chunk: PendingChunk): ChunkTotals {
-  return { chunks: 1, bytes: chunk.value.length, plainBytes: chunk.plainLength };
+function totalsOf({ written, encoded }: PendingChunk): ChunkTotals {
+  return { chunks: 1, bytes: written.length, plainBytes: encoded.plainLength };
 }
 
 async function countChunks(database: Database): Promise<ChunkTotals> {
   let totals = noTotals;
   for await (const [key, value] of database.entries(chunkRange)) {
-    const plainBytes = unsealChunk(key, value)?.plainLength ?? 0;
-    totals = addTotals(totals, { chunks: 1, bytes: value.length, plainBytes });
+    const stored = unsealChunk(key, value);
+    const plainBytes = (stored?.kind === 'packed' ? stored.location : stored?.encoded)?.plainLength ?? 0;
+    totals = addTotals(totals, { chunks: 1, bytes: storedBytesOf(stored, value), plainBytes });
   }
   return totals;
 }

@@ -1,21 +1,34 @@
 /**
- * The chunk store over the database: chunks lie in the values.
+ * The chunk store over the database and the packs: small chunks lie in the values, of larger ones the values say where
+ * they lie in a pack.
  *
- * Reads look at the queue first, then at the database. Whatever comes from either is hashed before it is handed out.
+ * Reads look at the queue first, then at the database. Whatever comes is hashed before it is handed out.
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
-import { type CheckedChunk, checkChunk, sealChunk } from './chunk-value.js';
+import {
+  type CheckedChunk,
+  checkChunk,
+  encodedBytesOf,
+  packedBytesMin,
+  type StoredChunk,
+  sealChunk,
+  storedBytesOf,
+  unsealChunk,
+} from './chunk-value.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange } from './key.js';
+import { encodeRecord, recordHeaderBytes } from './pack-record.js';
+import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
-import type { WriteQueue } from './write-queue.js';
+import type { PendingChunk, WriteQueue } from './write-queue.js';
 
 export interface ChunkStoreParts {
   readonly database: Database;
+  readonly packs: Packs;
   readonly queue: WriteQueue;
   readonly writer: ChunkWriter;
   readonly damage: DamageList;
@@ -47,8 +60,7 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    const key = chunkKey(id);
-    await this.parts.queue.put({ id, key, value: sealChunk(key, encoded), plainLength: encoded.plainLength });
+    await this.parts.queue.put(pendingChunk(id, encoded));
   }
 
   async flush(): Promise<void> {
@@ -83,14 +95,15 @@ export class DatabaseChunkStore implements ChunkStore {
         idsLost += 1;
         continue;
       }
-      const checked = checkChunk(id, key, value);
+      const stored = unsealChunk(key, value);
+      const checked = await this.check(id, stored);
       // Of a value that is wrong the current one decides: it may have been healed since the iteration began.
       const ok = checked !== undefined || (await this.get(id)) !== undefined;
       if (checked !== undefined) damage.forget(id);
       else intact = false;
       counted = addTotals(counted, {
         chunks: 1,
-        bytes: value.length,
+        bytes: storedBytesOf(stored, value),
         plainBytes: checked?.plain.length ?? 0,
       });
       onProgress?.({ chunks: counted.chunks, bytes: counted.bytes });
@@ -101,15 +114,39 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {
-    const { database, queue, damage } = this.parts;
+    const { database, queue } = this.parts;
+    const queued = queue.get(id)?.encoded;
+    if (queued !== undefined)
+      return this.judge(id, checkChunk(id, { ...queued, bytes: queued.bytes.slice() }));
     const key = chunkKey(id);
-    const value = queue.get(id)?.value.slice() ?? (await database.get(key));
-    if (value === undefined) return undefined;
-    const checked = checkChunk(id, key, value);
+    const value = await database.get(key);
+    return value === undefined ? undefined : this.judge(id, await this.check(id, unsealChunk(key, value)));
+  }
+
+  /** Reads `stored`, if it is in a pack, and hashes it. */
+  private async check(id: ChunkId, stored: StoredChunk | undefined): Promise<CheckedChunk | undefined> {
+    if (stored === undefined) return undefined;
+    const encoded =
+      stored.kind === 'inline' ? stored.encoded : await this.parts.packs.read(id, stored.location);
+    return encoded === undefined ? undefined : checkChunk(id, encoded);
+  }
+
+  /** Notes whether the chunk `id` was intact. */
+  private judge(id: ChunkId, checked: CheckedChunk | undefined): CheckedChunk | undefined {
+    const { damage } = this.parts;
     if (checked === undefined) damage.note(id);
     else damage.forget(id);
     return checked;
   }
+}
+
+/** The chunk as it is to be written; copies `encoded`. */
+function pendingChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
+  const key = chunkKey(id);
+  const packed = encoded.bytes.length >= packedBytesMin;
+  const written = packed ? encodeRecord(id, encoded) : sealChunk(key, encoded);
+  const bytes = packed ? written.subarray(recordHeaderBytes) : encodedBytesOf(written);
+  return { id, key, encoded: { ...encoded, bytes }, written, packed };
 }
 
 function cancelled(): ShoalError {

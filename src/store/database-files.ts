@@ -10,11 +10,14 @@ const manifestName = /^MANIFEST-\d+$/;
 /** A log or a table: LevelDB makes the first one after CURRENT, so a creation that was interrupted left none. */
 const dataName = /^\d+\.(?:log|ldb|sst)$/;
 
+/** The directory of packs, which is made after the database. LevelDB pays no attention to it. */
+export const packsName = 'packs';
+
 /** @throws ShoalError STORE_UNOPENABLE if CURRENT, or what it names, is missing from a database that was in use */
 export async function checkFiles(directory: string): Promise<void> {
   const names = new Set(await readdir(directory));
   if (!names.has('CURRENT')) {
-    if ([...names].some((name) => dataName.test(name)))
+    if (names.has(packsName) || [...names].some((name) => dataName.test(name)))
       throw storeUnopenable(directory, 'its file CURRENT is missing');
     return;
   }

@@ -1,5 +1,5 @@
 /**
- * The version of everything in the database, in a record of its own that is read before anything else.
+ * The version of everything in the store, in a record of its own that is read before anything else.
  *
  * Body of the sealed value: version (4 bytes, little endian).
  */
@@ -10,12 +10,12 @@ import { formatKey } from './key.js';
 import { storeNewer, storeUnopenable } from './level-failure.js';
 import { sealValue, unsealValue } from './sealed-value.js';
 
-const formatVersion = 1;
+const formatVersion = 2;
 const everything = { gte: new Uint8Array(0), lt: Uint8Array.of(0xff) };
 
 /**
  * Checks the version, or writes it if the database is new.
- * @throws ShoalError STORE_UNOPENABLE if it is newer, unreadable, or missing from a database that is not empty
+ * @throws ShoalError STORE_UNOPENABLE if it is another, unreadable, or missing from a database that is not empty
  */
 export async function checkFormat(directory: string, database: Database): Promise<void> {
   const sealed = await database.get(formatKey);
@@ -27,6 +27,8 @@ export async function checkFormat(directory: string, database: Database): Promis
   const version = unsealFormat(sealed);
   if (version === undefined || version === 0) throw unknownFormat(directory);
   if (version > formatVersion) throw storeNewer(directory, version);
+  if (version < formatVersion)
+    throw storeUnopenable(directory, `its format ${version} is one that this Shoal no longer reads`);
 }
 
 /** The format record for `version`. */

@@ -19,6 +19,7 @@ const decoder = new TextDecoder();
 
 export const formatKey = encoder.encode('mformat');
 export const totalsKey = encoder.encode('mtotals');
+export const packStateKey = encoder.encode('mpacks');
 export const chunkRange: KeyRange = { gte: encoder.encode('c'), lt: encoder.encode('d') };
 
 export function chunkKey(id: ChunkId): Uint8Array {

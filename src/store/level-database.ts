@@ -6,7 +6,7 @@
  *   one, so `sync` here syncs every log that is left; a log that is gone is in a table, and those LevelDB syncs.
  * - With CURRENT gone it makes a new empty database over the old files. That is refused (`checkFiles`).
  *
- * Settings measured with 650 MB of 64 KiB values on two cores: docs/DECISIONS.md, store.
+ * The settings are for many small values, as larger chunks lie in packs: docs/DECISIONS.md, store.
  */
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,10 +22,10 @@ const mebibyte = 1024 * 1024;
 const settings = {
   keyEncoding: 'view',
   valueEncoding: 'view',
-  compression: false, // chunks are compressed already
-  writeBufferSize: 64 * mebibyte, // up to two of these are in memory
-  maxFileSize: 128 * mebibyte,
-  cacheSize: 64 * mebibyte,
+  compression: false, // small chunks are compressed already, and ids do not compress
+  writeBufferSize: 16 * mebibyte, // up to two of these are in memory
+  maxFileSize: 16 * mebibyte,
+  cacheSize: 32 * mebibyte,
   maxOpenFiles: 256,
 } as const;
 

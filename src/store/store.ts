@@ -1,5 +1,5 @@
 /**
- * The store of one share on this device: chunks and records in one database, owned by one process.
+ * The store of one share on this device: chunks and records in one database and its packs, owned by one process.
  *
  * Writes keep their order: a commit is written after every chunk put before it, and a durable commit after those
  * chunks are on the disk. So a root that was committed durably names no chunk that a power cut can take away.
@@ -11,8 +11,12 @@ import { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { DatabaseChunkStore } from './database-chunk-store.js';
 import { DatabaseRecordStore } from './database-record-store.js';
+import { FilePacks } from './file-packs.js';
 import { checkFormat } from './format.js';
+import { packStateKey } from './key.js';
 import { LevelDatabase } from './level-database.js';
+import { unsealPackState } from './pack-state.js';
+import type { Packs } from './packs.js';
 import type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -37,6 +41,7 @@ export class Store implements OpenStore {
 
   private constructor(
     private readonly database: Database,
+    private readonly packs: Packs,
     writer: ChunkWriter,
     damage: DamageList,
   ) {
@@ -45,7 +50,7 @@ export class Store implements OpenStore {
       await writer.write(chunks);
     });
     const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
-    this.chunks = new DatabaseChunkStore({ database, queue: this.queue, writer, damage, sync });
+    this.chunks = new DatabaseChunkStore({ database, packs, queue: this.queue, writer, damage, sync });
     this.recordStore = new DatabaseRecordStore(database, (operations, options) =>
       this.writeInOrder(operations, options),
     );
@@ -53,24 +58,31 @@ export class Store implements OpenStore {
 
   /**
    * Opens the store whose files lie in `directory`, or makes it, readable by its owner only.
-   * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of a newer
+   * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of another
    * format; STORE_FAILED
    */
   static async open(directory: string, options: StoreOptions = {}): Promise<Store> {
     const database = await LevelDatabase.open(directory);
+    let packs: Packs | undefined;
     try {
       await checkFormat(directory, database);
-      return await Store.over(database, options);
+      const state = await database.get(packStateKey);
+      packs = await FilePacks.open(directory, state && unsealPackState(state));
+      return await Store.over({ database, packs }, options);
     } catch (error) {
+      await packs?.close();
       await database.close();
       throw error;
     }
   }
 
-  /** A store over a database that is open and of the right format. */
-  static async over(database: Database, options: StoreOptions = {}): Promise<Store> {
+  /** A store over a database that is open and of the right format, and its packs. */
+  static async over(
+    { database, packs }: { database: Database; packs: Packs },
+    options: StoreOptions = {},
+  ): Promise<Store> {
     const damage = new DamageList(options.onDamage ?? (() => {}));
-    return new Store(database, await ChunkWriter.open(database, damage), damage);
+    return new Store(database, packs, await ChunkWriter.open(database, packs, damage), damage);
   }
 
   getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined> {
@@ -98,6 +110,14 @@ export class Store implements OpenStore {
     try {
       await this.queue.close();
     } finally {
+      await this.closeFiles();
+    }
+  }
+
+  private async closeFiles(): Promise<void> {
+    try {
+      await this.packs.close(); // before the database, whose lock keeps other processes off the packs
+    } finally {
       await this.database.close();
     }
   }
@@ -112,6 +132,7 @@ export class Store implements OpenStore {
   }
 
   private async syncNow(): Promise<void> {
+    await this.packs.sync(); // first: what the database says of packs must be true
     await this.database.sync();
     this.unsynced = false;
   }

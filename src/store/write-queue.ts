@@ -1,21 +1,24 @@
 /**
  * The order of writes. One line of chunks and steps (commits, flushes), worked off front to back by one loop: so a step
- * comes after all that was put before it. Chunks that stand next to each other go to the database as one batch.
+ * comes after all that was put before it. Chunks that stand next to each other are written as one batch.
  *
  * Invariants:
  * - Bounded: `put` resolves only while the chunks in line take less than `queueBytesMax`.
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
  */
-import type { ChunkId } from '../chunking/index.js';
+import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { storeClosed } from './level-failure.js';
 
-/** A chunk on its way into the database. */
+/** A chunk on its way into the store. */
 export interface PendingChunk {
   readonly id: ChunkId;
   readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly plainLength: number;
+  /** Its bytes are a view of `written`. */
+  readonly encoded: EncodedChunk;
+  /** What is written: the value of a small chunk, the pack's record of a larger one. */
+  readonly written: Uint8Array;
+  readonly packed: boolean;
 }
 
 /** Writes one batch of different chunks, all or none. */
@@ -36,7 +39,7 @@ const mebibyte = 1024 * 1024;
 export const queueBytesMax = 32 * mebibyte;
 /** Most bytes of chunks in one batch, unless a single chunk is larger. */
 export const batchBytesMax = 4 * mebibyte;
-/** What a chunk in line costs beside its value: bounds the count of tiny ones. */
+/** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
 const chunkOverheadBytes = 256;
 
 export class WriteQueue {
@@ -163,5 +166,5 @@ export class WriteQueue {
 }
 
 function cost(chunk: PendingChunk): number {
-  return chunk.value.length + chunkOverheadBytes;
+  return chunk.written.length + chunkOverheadBytes;
 }

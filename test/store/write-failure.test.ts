@@ -3,13 +3,17 @@
  * do, and nothing of it is reported as present. Once with a database that fails on demand, once with LevelDB on a disk
  * that is full (its next log is a link to /dev/full).
  */
-import { existsSync } from 'node:fs';
-import { readdir, rm, symlink } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { open as openFile, readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ShoalError } from '../../src/error.js';
+import { packedBytesMin } from '../../src/store/chunk-value.js';
+import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { Store } from '../../src/store/index.js';
+import { LevelDatabase } from '../../src/store/level-database.js';
 import { FailingDatabase } from './failing-database.js';
+import { FailingPacks } from './failing-packs.js';
 import { sampleChunk, sampleChunks } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
@@ -25,7 +29,7 @@ it.each([
   ['to the disk', (store: Store) => store.chunks.sync()],
 ])('refuses everything after a write %s has failed', async (_what, fail) => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   const [kept, queued, later] = sampleChunks(3);
   if (kept === undefined || queued === undefined || later === undefined)
     throw new Error('three chunks are needed');
@@ -54,7 +58,7 @@ it.each([
 
 it('rejects the puts that wait for room when a write fails', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   let fail = (): void => {};
   const failed = new Promise<void>((_, reject) => {
     fail = () => reject(failure);
@@ -81,34 +85,98 @@ async function fillDisk(directory: string): Promise<string[]> {
   return logs;
 }
 
-it.runIf(existsSync('/dev/full'))('says that the disk is full, and opens again when it is not', async () => {
-  const directory = join(await scratchDirectory(), 'store');
-  const store = await Store.open(directory);
-  const first = sampleChunk(1, 64 * 1024);
-  await store.chunks.put(first.id, first.encoded);
-  await store.chunks.sync();
-  const logs = await fillDisk(directory);
+it.runIf(existsSync('/dev/full'))(
+  'says that the disk is full for the database, and opens again when it is not',
+  async () => {
+    const directory = join(await scratchDirectory(), 'store');
+    const store = await Store.open(directory);
+    const first = sampleChunk(1, 64 * 1024);
+    await store.chunks.put(first.id, first.encoded);
+    await store.chunks.sync();
+    const logs = await fillDisk(directory);
 
-  const full = {
-    code: 'STORE_FAILED',
-    message: expect.stringMatching(/disk is full: free some space/),
-    data: { systemCode: 'ENOSPC' },
-  };
-  const putUntilFull = async (): Promise<void> => {
-    for (let seed = 1; seed < 3000; seed++) {
-      const chunk = sampleChunk(3 * seed + 1, 64 * 1024);
-      await store.chunks.put(chunk.id, chunk.encoded);
-    }
-  };
-  await expect(putUntilFull()).rejects.toMatchObject(full);
-  await expect(store.commit([], { durable: true })).rejects.toMatchObject(full);
-  const { chunks } = await store.chunks.totals();
-  expect(chunks).toBeGreaterThan(500); // the first log took 64 MiB
-  await expect(store.close()).rejects.toMatchObject(full);
+    const full = {
+      code: 'STORE_FAILED',
+      message: expect.stringMatching(/disk is full: free some space/),
+      data: { systemCode: 'ENOSPC' },
+    };
+    const putUntilFull = async (): Promise<void> => {
+      for (let seed = 1; seed < 12_000; seed++) {
+        const chunk = sampleChunk(3 * seed + 1, 4000);
+        await store.chunks.put(chunk.id, chunk.encoded);
+      }
+      await store.chunks.flush();
+    };
+    await expect(putUntilFull()).rejects.toMatchObject(full);
+    await expect(store.commit([], { durable: true })).rejects.toMatchObject(full);
+    const { chunks } = await store.chunks.totals();
+    expect(chunks).toBeGreaterThan(2000); // the first log took 16 MiB
+    await expect(store.close()).rejects.toMatchObject(full);
 
-  for (const log of logs) await rm(log, { force: true });
-  const reopened = await Store.open(directory);
-  expect(await reopened.chunks.totals()).toMatchObject({ chunks });
-  expect(await reopened.chunks.get(first.id)).toEqual(first.plain);
-  await reopened.close();
-});
+    for (const log of logs) await rm(log, { force: true });
+    const reopened = await Store.open(directory);
+    expect(await reopened.chunks.totals()).toMatchObject({ chunks });
+    expect(await reopened.chunks.get(first.id)).toEqual(first.plain);
+    await reopened.close();
+  },
+);
+
+it.runIf(existsSync('/dev/full'))(
+  'says that the disk is full for a pack, and speaks of nothing in it',
+  async () => {
+    const directory = join(await scratchDirectory(), 'store');
+    await (await Store.open(directory)).close();
+    const database = await LevelDatabase.open(directory);
+    const onFullDisk: OpenFile = (path, flags) =>
+      openFile(flags === constants.O_RDONLY ? path : '/dev/full', 'r+');
+    const store = await Store.over({
+      database,
+      packs: await FilePacks.open(directory, undefined, { openFile: onFullDisk }),
+    });
+    const small = sampleChunk(1);
+    const large = sampleChunk(4, packedBytesMin);
+    await store.chunks.put(small.id, small.encoded);
+    await store.chunks.flush();
+
+    const full = { code: 'STORE_FAILED', message: expect.stringMatching(/disk is full: free some space/) };
+    await store.chunks.put(large.id, large.encoded);
+    await expect(store.chunks.flush()).rejects.toMatchObject(full);
+    await expect(store.chunks.put(large.id, large.encoded)).rejects.toMatchObject(full);
+    await expect(store.commit([], { durable: true })).rejects.toMatchObject(full);
+    expect(await store.chunks.hasMany([small.id, large.id])).toEqual([true, false]);
+    expect(await store.chunks.get(small.id)).toEqual(small.plain);
+    await expect(store.close()).rejects.toMatchObject(full);
+
+    const reopened = await Store.open(directory);
+    expect((await reopened.chunks.totals()).chunks).toBe(1);
+    await reopened.chunks.put(large.id, large.encoded);
+    await reopened.chunks.sync();
+    expect(await reopened.chunks.get(large.id)).toEqual(large.plain);
+    await reopened.close();
+  },
+);
+
+it.each(['append', 'sync'] as const)(
+  'refuses everything after an %s of a pack has failed',
+  async (failing) => {
+    const database = new FailingDatabase();
+    const packs = new FailingPacks();
+    const store = await Store.over({ database, packs });
+    const [kept, queued] = [sampleChunk(1, packedBytesMin), sampleChunk(4, packedBytesMin)];
+    await store.chunks.put(kept.id, kept.encoded);
+    await store.chunks.sync();
+    packs.gate = async (what) => {
+      if (what === failing) throw failure;
+    };
+    await store.chunks.put(queued.id, queued.encoded);
+    const head = { kind: 'head', key: 'h', value: Uint8Array.of(1) } as const;
+    await expect(store.commit([head], { durable: true })).rejects.toBe(failure);
+    packs.gate = async () => {};
+    await expect(store.chunks.sync()).rejects.toBe(failure);
+    await expect(store.chunks.put(queued.id, queued.encoded)).rejects.toBe(failure);
+    expect(await store.getRecord('head', 'h')).toBeUndefined();
+    expect(database.syncs).toBe(1);
+    expect(await store.chunks.get(kept.id)).toEqual(kept.plain);
+    await expect(store.close()).rejects.toBe(failure);
+  },
+);

@@ -4,8 +4,10 @@
  */
 import { expect, it } from 'vitest';
 import { Store } from '../../src/store/index.js';
+import { recordHeaderBytes } from '../../src/store/pack-record.js';
 import { batchBytesMax, queueBytesMax } from '../../src/store/write-queue.js';
 import { FailingDatabase } from './failing-database.js';
+import { FailingPacks } from './failing-packs.js';
 import { sampleChunk, sampleChunks } from './sample-chunk.js';
 
 /** A gate that stays shut until `open` is called. */
@@ -33,7 +35,8 @@ const chunkBytes = 64 * 1024;
 
 it('gathers what is put while a write is under way into batches of at most 4 MiB', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const packs = new FailingPacks();
+  const store = await Store.over({ database, packs });
   const { wait, open } = gate();
   database.gate = wait;
   const count = 150;
@@ -45,12 +48,12 @@ it('gathers what is put while a write is under way into batches of at most 4 MiB
   await store.chunks.flush();
   const chunksWritten = database.writes.map((write) => write.keys.filter(isChunk).length);
   expect(chunksWritten).toEqual([1, 63, 63, 23]);
-  expect(Math.max(...database.writes.map((write) => write.bytes))).toBeLessThanOrEqual(batchBytesMax);
+  expect(Math.max(...packs.appends)).toBeLessThanOrEqual(batchBytesMax);
 });
 
 it('makes put wait at the bound of the queue and go on when a batch is written', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   const { wait, open } = gate();
   database.gate = wait;
   let held: Promise<void> | undefined;
@@ -71,7 +74,7 @@ it('makes put wait at the bound of the queue and go on when a batch is written',
 
 it('writes a commit alone, after all chunks put before it and before those put after it', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   const [first, second, third] = sampleChunks(3);
   if (first === undefined || second === undefined || third === undefined)
     throw new Error('three chunks are needed');
@@ -90,7 +93,7 @@ it('writes a commit alone, after all chunks put before it and before those put a
 
 it('syncs the chunks before a durable commit, and only if there is something to sync', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   const chunk = sampleChunk(1);
   await store.chunks.put(chunk.id, chunk.encoded);
   const events: string[] = [];
@@ -112,7 +115,7 @@ it('syncs the chunks before a durable commit, and only if there is something to 
 
 it('writes nothing for chunks that are there already', async () => {
   const database = new FailingDatabase();
-  const store = await Store.over(database);
+  const store = await Store.over({ database, packs: new FailingPacks() });
   for (let round = 0; round < 3; round++) {
     for (const chunk of sampleChunks(4)) await store.chunks.put(chunk.id, chunk.encoded);
     await store.chunks.flush();
@@ -121,9 +124,43 @@ it('writes nothing for chunks that are there already', async () => {
 });
 
 it('takes commits of a bounded size', async () => {
-  const store = await Store.over(new FailingDatabase());
+  const store = await Store.over({ database: new FailingDatabase(), packs: new FailingPacks() });
   const value = new Uint8Array(33 * 1024 * 1024);
   const changes = ['a', 'b'].map((key) => ({ kind: 'stat' as const, key, value }));
   await expect(store.commit(changes, { durable: false })).rejects.toMatchObject({ code: 'LIMIT' });
   await store.commit(changes.slice(1), { durable: false });
+});
+
+it('writes records before the values that speak of them, and puts them on the disk before those', async () => {
+  const database = new FailingDatabase();
+  const packs = new FailingPacks();
+  const store = await Store.over({ database, packs });
+  const events: string[] = [];
+  packs.gate = async (what) => {
+    events.push(`pack ${what}`);
+  };
+  database.gate = async () => {
+    events.push('database');
+  };
+  const small = sampleChunk(1);
+  const large = sampleChunk(4, chunkBytes);
+  await store.chunks.put(small.id, small.encoded);
+  await store.chunks.put(large.id, large.encoded);
+  await store.commit([{ kind: 'head', key: 'h', value: Uint8Array.of(1) }], { durable: true });
+  // The small one, the large one; then the syncs; then the durable commit.
+  expect(events).toEqual(['database', 'pack append', 'database', 'pack sync', 'database', 'database']);
+  expect(database.syncs).toBe(1);
+});
+
+it('writes no record twice and reads none to know what is there', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
+  const large = sampleChunk(4, chunkBytes);
+  for (let round = 0; round < 3; round++) {
+    await store.chunks.put(large.id, large.encoded);
+    await store.chunks.flush();
+  }
+  expect(await store.chunks.has(large.id)).toBe(true);
+  expect(packs.appends).toEqual([chunkBytes + recordHeaderBytes]);
+  expect(packs.reads).toBe(0);
 });

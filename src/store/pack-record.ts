@@ -1,0 +1,85 @@
+/**
+ * The bytes of a pack: a header, then records one after another. Each record says enough for an index to be made from
+ * the packs alone, and its checksum covers all of it.
+ *
+ * Header: magic `ShoalPak` | format (4) | id of the store (16) | number of the pack (4) | CRC-32 of what precedes (4).
+ * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd) | plain length (4) | encoded length (4) | chunk id (32) | CRC-32 of what
+ * precedes and of the encoded bytes (4) | encoded bytes. Numbers are little endian.
+ *
+ * A read compares the header of the record with what the index says, and leaves the encoded bytes to the chunk id.
+ */
+import { crc32 } from 'node:zlib';
+import {
+  type ChunkId,
+  type Codec,
+  chunkIdBytes,
+  chunkIdToBytes,
+  type EncodedChunk,
+} from '../chunking/index.js';
+import type { PackLocation } from './pack-location.js';
+
+const packMagic = Buffer.from('ShoalPak', 'latin1');
+const packFormat = 1;
+export const storeIdBytes = 16;
+const packChecksumAt = packMagic.length + 4 + storeIdBytes + 4;
+export const packHeaderBytes = packChecksumAt + 4;
+
+const recordMagic = Buffer.from('ShRc', 'latin1');
+const codecAt = recordMagic.length;
+const plainLengthAt = codecAt + 1;
+const encodedLengthAt = plainLengthAt + 4;
+const idAt = encodedLengthAt + 4;
+const checksumAt = idAt + chunkIdBytes;
+/** Bytes a record takes beyond the encoded ones. */
+export const recordHeaderBytes = checksumAt + 4;
+
+const codecs: readonly Codec[] = ['raw', 'zstd'];
+
+/** The header of the pack `number` of the store `storeId`. */
+export function encodePackHeader(storeId: Uint8Array, number: number): Uint8Array {
+  const header = Buffer.alloc(packHeaderBytes);
+  header.set(packMagic);
+  header.writeUInt32LE(packFormat, packMagic.length);
+  header.set(storeId, packMagic.length + 4);
+  header.writeUInt32LE(number, packChecksumAt - 4);
+  header.writeUInt32LE(crc32(header.subarray(0, packChecksumAt)), packChecksumAt);
+  return header;
+}
+
+/** The record of a chunk; copies its encoded bytes. */
+export function encodeRecord(id: ChunkId, { codec, plainLength, bytes }: EncodedChunk): Uint8Array {
+  const record = Buffer.allocUnsafeSlow(recordHeaderBytes + bytes.length);
+  writeHeaderFields(record, id, { codec, plainLength, encodedLength: bytes.length });
+  record.set(bytes, recordHeaderBytes);
+  const checksum = crc32(record.subarray(recordHeaderBytes), crc32(record.subarray(0, checksumAt)));
+  record.writeUInt32LE(checksum, checksumAt);
+  return record;
+}
+
+/**
+ * The chunk in `record`, its bytes a view; undefined if it is not the record that the index speaks of. Neither its
+ * checksum nor the plain bytes are looked at: the chunk id decides.
+ */
+export function chunkInRecord(
+  id: ChunkId,
+  location: PackLocation,
+  record: Uint8Array,
+): EncodedChunk | undefined {
+  const expected = Buffer.allocUnsafe(checksumAt);
+  writeHeaderFields(expected, id, location);
+  if (!expected.equals(record.subarray(0, checksumAt))) return undefined;
+  const { codec, plainLength } = location;
+  return { codec, plainLength, bytes: record.subarray(recordHeaderBytes) };
+}
+
+function writeHeaderFields(
+  header: Buffer,
+  id: ChunkId,
+  { codec, plainLength, encodedLength }: Pick<PackLocation, 'codec' | 'plainLength' | 'encodedLength'>,
+): void {
+  header.set(recordMagic);
+  header[codecAt] = codecs.indexOf(codec);
+  header.writeUInt32LE(plainLength, plainLengthAt);
+  header.writeUInt32LE(encodedLength, encodedLengthAt);
+  header.set(chunkIdToBytes(id), idAt);
+}

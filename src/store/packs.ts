@@ -1,0 +1,42 @@
+/**
+ * What the store asks of its packs, so that tests can put failing ones in their place. One caller appends and syncs, one
+ * call at a time; reads may come at any time.
+ */
+import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import type { PackLocation, RecordPlace } from './pack-location.js';
+
+/** How far the packs were written: kept in the database, in the same batch as the locations that rely on it. */
+export interface PackState {
+  readonly storeId: Uint8Array;
+  /** Number of the pack written last, 0 before the first one. */
+  readonly pack: number;
+  /** Its length in bytes. */
+  readonly length: number;
+}
+
+export interface Packs {
+  /** As it is after the last `append`. */
+  readonly state: PackState;
+
+  /**
+   * Writes `records` (all of a batch) at the end: they survive `kill -9`.
+   * @returns where each of them begins
+   * @throws ShoalError STORE_FAILED
+   */
+  append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]>;
+
+  /**
+   * The chunk at `location`, its bytes the caller's own and not hashed.
+   * @returns undefined if it is not there: the pack is missing, too short, unreadable or holds something else
+   * @throws ShoalError STORE_FAILED if that cannot be told now; CANCELLED after `close`
+   */
+  read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined>;
+
+  /** Length of a pack in bytes, 0 if it is missing. */
+  lengthOf(pack: number): Promise<number>;
+
+  /** Puts everything appended on the disk. @throws ShoalError STORE_FAILED */
+  sync(): Promise<void>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,51 @@
+/** Packs in memory whose writes can be held back or made to fail: for what cannot be asked of a real disk. */
+import type { ChunkId, EncodedChunk } from '../../src/chunking/index.js';
+import type { PackLocation, RecordPlace } from '../../src/store/pack-location.js';
+import { chunkInRecord, recordHeaderBytes } from '../../src/store/pack-record.js';
+import type { PackState, Packs } from '../../src/store/packs.js';
+
+export class FailingPacks implements Packs {
+  /** Bytes of each `append`. */
+  readonly appends: number[] = [];
+  reads = 0;
+  syncs = 0;
+  /** Awaited by each append and sync before anything is done; rejects to make it fail. */
+  gate: (what: 'append' | 'sync') => Promise<void> = async () => {};
+  private content = new Uint8Array(0);
+
+  get state(): PackState {
+    return { storeId: new Uint8Array(16), pack: 1, length: this.content.length };
+  }
+
+  async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
+    await this.gate('append');
+    let offset = this.content.length;
+    this.content = Uint8Array.from(Buffer.concat([this.content, ...records]));
+    this.appends.push(this.content.length - offset);
+    return records.map((record) => {
+      const place = { pack: 1, offset };
+      offset += record.length;
+      return place;
+    });
+  }
+
+  async read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined> {
+    this.reads += 1;
+    return chunkInRecord(
+      id,
+      location,
+      this.content.slice(location.offset, location.offset + recordHeaderBytes + location.encodedLength),
+    );
+  }
+
+  async lengthOf(): Promise<number> {
+    return this.content.length;
+  }
+
+  async sync(): Promise<void> {
+    await this.gate('sync');
+    this.syncs += 1;
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,179 @@
+/**
+ * Shows how packs use their files: when a new one begins, what is synced, how many are open, and what becomes of errors
+ * of the system. An `open` that counts, and that can make files fail, stands in for the disk.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
+import { descriptorsMax } from '../../src/store/pack-descriptors.js';
+import type { PackLocation } from '../../src/store/pack-location.js';
+import { encodeRecord, packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
+import { type SampleChunk, sampleChunk } from './sample-chunk.js';
+import { scratchDirectory } from './scratch.js';
+
+const chunkBytes = 5000;
+const recordBytes = recordHeaderBytes + chunkBytes;
+/** Two records fill a pack. */
+const bytesMax = packHeaderBytes + 2 * recordBytes;
+const samples = Array.from({ length: 150 }, (_, index) => sampleChunk(3 * index + 1, chunkBytes));
+
+/** Counts what is open, and lets a test change the files that are opened. */
+class Disk {
+  readonly events: string[] = [];
+  openCount = 0;
+  openCountMax = 0;
+  alter: (file: FileHandle) => void = () => {};
+
+  readonly openFile: OpenFile = async (path, flags, mode) => {
+    const file = await open(path, flags, mode);
+    const [name, close, datasync] = [basename(path), file.close.bind(file), file.datasync.bind(file)];
+    this.openCount += 1;
+    this.openCountMax = Math.max(this.openCountMax, this.openCount);
+    file.close = async () => {
+      await close();
+      this.openCount -= 1;
+    };
+    file.datasync = async () => {
+      this.events.push(`sync ${Number.parseInt(name, 10)}`);
+      await datasync();
+    };
+    this.alter(file);
+    return file;
+  };
+}
+
+async function openPacks(disk: Disk): Promise<FilePacks> {
+  const packs = await FilePacks.open(await scratchDirectory(), undefined, {
+    openFile: disk.openFile,
+    bytesMax,
+  });
+  onTestFinished(async () => {
+    await packs.close();
+    expect(disk.openCount, 'files left open').toBe(0);
+  });
+  return packs;
+}
+
+/** Appends `chunks`, one batch each. */
+async function append(packs: FilePacks, chunks: readonly SampleChunk[]): Promise<PackLocation[]> {
+  const locations: PackLocation[] = [];
+  for (const { id, encoded } of chunks) {
+    const [place] = await packs.append([encodeRecord(id, encoded)]);
+    if (place === undefined) throw new Error('a record has no place');
+    locations.push({ ...place, codec: 'raw', plainLength: chunkBytes, encodedLength: chunkBytes });
+  }
+  return locations;
+}
+
+async function isServed(
+  packs: FilePacks,
+  chunk: SampleChunk,
+  location: PackLocation | undefined,
+): Promise<boolean> {
+  const served = location && (await packs.read(chunk.id, location));
+  return served !== undefined && Buffer.compare(served.bytes, chunk.plain) === 0;
+}
+
+it('begins a new pack when a batch would not fit, and puts a batch into one pack', async () => {
+  const packs = await openPacks(new Disk());
+  const locations = await append(packs, samples.slice(0, 3));
+  expect(locations.map(({ pack, offset }) => [pack, offset])).toEqual([
+    [1, packHeaderBytes],
+    [1, packHeaderBytes + recordBytes],
+    [2, packHeaderBytes],
+  ]);
+  const batch = samples.slice(3, 6).map(({ id, encoded }) => encodeRecord(id, encoded));
+  expect((await packs.append(batch)).map(({ pack }) => pack)).toEqual([3, 3, 3]);
+  expect(packs.state).toMatchObject({ pack: 3, length: packHeaderBytes + 3 * recordBytes });
+  expect(await packs.lengthOf(1)).toBe(bytesMax);
+  expect(await packs.lengthOf(9)).toBe(0);
+});
+
+it('syncs each pack that was written since the last sync, once', async () => {
+  const disk = new Disk();
+  const packs = await openPacks(disk);
+  await append(packs, samples.slice(0, 5));
+  expect(disk.events).toEqual([]);
+  await packs.sync();
+  expect(disk.events.splice(0)).toEqual(['sync 1', 'sync 2', 'sync 3']);
+  await packs.sync();
+  expect(disk.events).toEqual([]);
+  await append(packs, samples.slice(5, 7));
+  await packs.sync();
+  expect(disk.events).toEqual(['sync 3', 'sync 4']);
+});
+
+it('keeps few packs open, however many are written without a sync and read at once', async () => {
+  const disk = new Disk();
+  const packs = await openPacks(disk);
+  const locations = await append(packs, samples);
+  expect(disk.openCountMax).toBeLessThanOrEqual(5);
+  const some = samples.slice(0, 40);
+  for (let round = 0; round < 3; round++) {
+    const served = await Promise.all(some.map((chunk, index) => isServed(packs, chunk, locations[index])));
+    expect(served.every(Boolean)).toBe(true);
+  }
+  for (const [index, chunk] of samples.entries())
+    expect(await isServed(packs, chunk, locations[index])).toBe(true);
+  expect(disk.openCount).toBeLessThanOrEqual(descriptorsMax + 5);
+  const served = await Promise.all(samples.map((chunk, index) => isServed(packs, chunk, locations[index])));
+  expect(served.every(Boolean)).toBe(true);
+  expect(disk.openCount).toBeLessThanOrEqual(descriptorsMax + 5);
+});
+
+it('goes on after writes and reads that the system cut short', async () => {
+  const disk = new Disk();
+  disk.alter = (file) => {
+    const [writev, read] = [file.writev.bind(file), file.read.bind(file) as (...args: unknown[]) => unknown];
+    file.writev = async (parts, position) => {
+      const [first] = parts;
+      const part = (first as Uint8Array).subarray(0, 700);
+      return { ...(await writev([part], position)), buffers: parts };
+    };
+    file.read = (async (into: Uint8Array, offset: number, length: number, position: number) =>
+      read(into, offset, Math.min(length, 900), position)) as typeof file.read;
+  };
+  const packs = await openPacks(disk);
+  const chunks = samples.slice(0, 2);
+  const places = await packs.append(chunks.map(({ id, encoded }) => encodeRecord(id, encoded)));
+  for (const [index, chunk] of chunks.entries()) {
+    const place = places[index];
+    const location = place && {
+      ...place,
+      codec: 'raw' as const,
+      plainLength: chunkBytes,
+      encodedLength: chunkBytes,
+    };
+    expect(await isServed(packs, chunk, location)).toBe(true);
+  }
+});
+
+it.each([
+  ['EIO', undefined],
+  ['EMFILE', { code: 'STORE_FAILED', data: { systemCode: 'EMFILE' } }],
+])('takes %s while reading for what it is', async (code, rejection) => {
+  const disk = new Disk();
+  const packs = await openPacks(disk);
+  const [chunk] = samples as [SampleChunk];
+  const [location] = (await append(packs, [chunk])) as [PackLocation];
+  const failure = Object.assign(new Error(code), { code });
+  disk.alter = (file) => {
+    file.read = () => Promise.reject(failure);
+  };
+  const reading = packs.read(chunk.id, location);
+  if (rejection === undefined) expect(await reading).toBeUndefined();
+  else await expect(reading).rejects.toMatchObject(rejection);
+  disk.alter = () => {}; // the next read opens the pack again
+  expect(await isServed(packs, chunk, location)).toBe(true);
+});
+
+it('refuses to read after it was closed', async () => {
+  const packs = await openPacks(new Disk());
+  const [chunk] = samples as [SampleChunk];
+  const [location] = (await append(packs, [chunk])) as [PackLocation];
+  const reading = packs.read(chunk.id, location);
+  await packs.close();
+  await expect(packs.read(chunk.id, location)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await reading.catch((error: unknown) => expect(error).toMatchObject({ code: 'CANCELLED' }));
+});
