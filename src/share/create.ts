@@ -97,7 +97,15 @@ async function refuseNesting(root: string): Promise<void> {
       'USAGE',
       `${root} lies in the share ${outer.root}: a share cannot hold another one.`,
     );
-  const ours = new Set(['secrets.json', 'secrets.json.new', 'config.json.new', 'store', 'tmp']);
+  const ours = new Set([
+    'secrets.json',
+    'secrets.json.new',
+    'config.json.new',
+    'members.json',
+    'members.json.new',
+    'store',
+    'tmp',
+  ]);
   const names = await readdir(layout.state).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
     throw new ShoalError('IO', `${layout.state} cannot be read: check its permissions.`, { cause: error });

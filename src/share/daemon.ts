@@ -12,6 +12,7 @@ import { type BlockedPath, BlockedPaths } from './blocked-paths.js';
 import { claimMembership, pendingTicket } from './claim.js';
 import { portTries, writeConfig } from './config.js';
 import type { ShareListener } from './event.js';
+import { saveMembership } from './membership-copy.js';
 import { Mesh } from './mesh.js';
 import type { OpenShare } from './open-share.js';
 import { PullLoop, type PullTarget } from './pull-loop.js';
@@ -64,6 +65,7 @@ export class Daemon {
   #pending = { files: 0, bytes: 0 };
   #pendingToldAt = 0;
   #fatal: ShoalError | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(share: OpenShare, mesh: Mesh, options: DaemonOptions) {
     this.share = share;
@@ -102,6 +104,7 @@ export class Daemon {
         onHead: () => late.daemon?.poke(),
         onFresh: () => late.daemon?.poke(),
         onOwnRole: () => late.daemon?.onOwnRole(),
+        onMembersKept: () => late.daemon?.onMembersKept(),
         onPeer: (device, state, detail) => late.daemon?.onPeer(device, state, detail),
         onReport: (text) => options.listener({ event: 'report', text: escapeForDisplay(text) }),
         onRolledBack: (headTime) => late.daemon?.onRolledBack(headTime),
@@ -216,6 +219,12 @@ export class Daemon {
     this.#scans.hint('everything');
   }
 
+  onMembersKept(): void {
+    this.#saving = this.#saving
+      .then(() => saveMembership(this.share.layout, this.share.store))
+      .catch((error: unknown) => this.#onError(error));
+  }
+
   onRolledBack(headTime: number): void {
     this.#options.listener({
       event: 'report',
@@ -238,6 +247,7 @@ export class Daemon {
     await this.#scans.close();
     await this.#pulls.close();
     await this.#mesh.close();
+    await this.#saving;
   }
 
   async #begin(): Promise<void> {

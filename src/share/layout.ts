@@ -16,6 +16,8 @@ export interface Layout {
   readonly temporary: string;
   readonly config: string;
   readonly secrets: string;
+  /** A copy of the member records and addresses: see membership-copy.ts. */
+  readonly members: string;
 }
 
 /** A unix socket's path may be 107 bytes long on Linux and 103 on macOS. */
@@ -30,6 +32,7 @@ export function layoutOf(root: string): Layout {
     temporary: join(state, 'tmp'),
     config: join(state, 'config.json'),
     secrets: join(state, 'secrets.json'),
+    members: join(state, 'members.json'),
   };
 }
 

@@ -5,6 +5,8 @@ import type { Replica } from './replica.js';
 export interface MeshEvents {
   /** A member's head names a root that is not ours, or one that was not is now. */
   onHead(head: SignedHead): void;
+  /** A member record or an address was put into the store. */
+  onMembersKept(): void;
   /** A member record of this device came. */
   onOwnRole(): void;
   /** A device told its own head, new or not. */

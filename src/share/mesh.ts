@@ -407,8 +407,10 @@ export class Mesh {
   }
 
   #keep(kind: 'head' | 'member' | 'address', key: string, value: Uint8Array): void {
-    this.#options.replica.store
+    const { replica, events } = this.#options;
+    replica.store
       .commit([{ kind, key, value }], { durable: kind === 'member' })
+      .then(() => (kind === 'head' ? undefined : events.onMembersKept()))
       .catch((error: unknown) => this.#options.events.onError(error));
   }
 }

@@ -7,6 +7,7 @@ import { Store } from '../store/index.js';
 import { type Config, readConfig } from './config.js';
 import { keepFounderRecord } from './create.js';
 import type { Layout } from './layout.js';
+import { restoreMembership, saveMembership } from './membership-copy.js';
 import { recover } from './recover.js';
 import { Replica } from './replica.js';
 import { readSecrets } from './secrets.js';
@@ -38,8 +39,10 @@ export async function openShare(layout: Layout, options: OpenOptions): Promise<O
   try {
     const folder = await Folder.open(layout.root);
     await folder.cleanTemporary();
+    await restoreMembership(layout, store, config.share);
     const replica = await Replica.open({ share: config.share, secrets, store, now: options.now });
     await keepFounderRecord(replica, config, options.now);
+    await saveMembership(layout, store);
     await recover(replica, folder);
     return { layout, config, store, folder, replica, close: () => store.close() };
   } catch (error) {

@@ -95,7 +95,7 @@ export async function untilEqual(
     new Set(peers.map(({ running }) => running.share.replica.root)).size === 1 &&
     peers.every(({ running }) => running.isInSync);
   while (!equal()) {
-    if (signal.aborted)
+    if (signal.aborted || peers.some(({ running }) => running.stopped.aborted))
       throw new Error(`not equal in time: ${JSON.stringify(peers.map(({ events }) => events.slice(-6)))}`);
     await Promise.race(peers.map(({ running }) => nextChange(running, signal)));
   }
