@@ -13,7 +13,18 @@ const LAYERS = [
   ['^src/chunking/', '^src/(chunking|error)'],
   ['^src/trust/', '^src/(trust|chunking|error)'],
 ];
-const ROOMS = ['chunking', 'trust', 'manifest', 'gossip', 'transfer', 'store', 'folder', 'network', 'share', 'cli'];
+const ROOMS = [
+  'chunking',
+  'trust',
+  'manifest',
+  'gossip',
+  'transfer',
+  'store',
+  'folder',
+  'network',
+  'share',
+  'cli',
+];
 const ONE_FILE_PACKAGES = {
   level: '^src/store/',
   chokidar: '^src/folder/',
@@ -51,7 +62,12 @@ module.exports = {
       from: { path: '^(src|commands)/', pathNot: room },
       to: { path: `node_modules/${name}/` },
     })),
-    { name: 'no cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

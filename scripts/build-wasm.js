@@ -14,7 +14,19 @@ try {
   const source = join(root, 'src', 'chunking', 'assembly', 'mincdc.ts');
   execFileSync(
     process.execPath,
-    [asc, source, '--outFile', wasm, '-O3', '--runtime', 'stub', '--enable', 'simd', '--noAssert', '--importMemory'],
+    [
+      asc,
+      source,
+      '--outFile',
+      wasm,
+      '-O3',
+      '--runtime',
+      'stub',
+      '--enable',
+      'simd',
+      '--noAssert',
+      '--importMemory',
+    ],
     { stdio: 'inherit' },
   );
   const base64 = readFileSync(wasm).toString('base64');

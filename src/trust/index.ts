@@ -2,7 +2,6 @@
 export { decodeHead, type Head, headBytesMax, type SignedHead, signHead } from './head.js';
 export {
   type ActorId,
-  actorIdBytes,
   actorIdFromBytes,
   actorIdToBytes,
   type DeviceId,
