@@ -4,7 +4,7 @@
  * A chunk is served only by id and only to a session of standing "member"; the store holds chunks of this share
  * alone. The queue of a peer is bounded: one that asks for more than the credit allows is turned away.
  */
-import type { ChunkId } from '../chunking/index.js';
+import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import type { Session } from '../network/index.js';
 import type { ChunkStore } from '../store/index.js';
 import { creditIdsMax, encodeMessage } from '../transfer/index.js';
@@ -12,7 +12,7 @@ import { creditIdsMax, encodeMessage } from '../transfer/index.js';
 /** An honest peer has at most its credit unanswered; some slack for answers that cross its wants. */
 const queuedIdsMax = 2 * creditIdsMax;
 /** Chunks read ahead of the sending. */
-const readAhead = 8;
+const readAhead = 24;
 
 export class PeerServer {
   readonly #session: Session;
@@ -47,21 +47,30 @@ export class PeerServer {
     );
   }
 
+  /** Reads ahead while it sends, in the order of the wants. */
   async #serve(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const ids = this.#queue.splice(0, readAhead);
-      const chunks = await Promise.all(ids.map((id) => this.#chunks.getEncoded(id)));
-      const absent: ChunkId[] = [];
-      for (const [index, id] of ids.entries()) {
-        const chunk = chunks[index];
-        if (chunk === undefined) {
-          absent.push(id);
-          continue;
+    const reading: { readonly id: ChunkId; readonly chunk: Promise<EncodedChunk | undefined> }[] = [];
+    try {
+      while (this.#queue.length > 0 || reading.length > 0) {
+        for (const id of this.#queue.splice(0, readAhead - reading.length)) {
+          const chunk = this.#chunks.getEncoded(id);
+          chunk.catch(() => undefined); // Awaited below, in order; until then a failure must not count as unhandled.
+          reading.push({ id, chunk });
         }
-        this.payloadOut += chunk.bytes.length;
-        await this.#session.send(encodeMessage({ type: 'chunk', id, chunk }));
+        const next = reading.shift();
+        if (next !== undefined) await this.#answer(next.id, await next.chunk);
       }
-      if (absent.length > 0) await this.#session.send(encodeMessage({ type: 'absent', ids: absent }));
+    } finally {
+      await Promise.allSettled(reading.map(({ chunk }) => chunk));
     }
+  }
+
+  async #answer(id: ChunkId, chunk: EncodedChunk | undefined): Promise<void> {
+    if (chunk === undefined) {
+      await this.#session.send(encodeMessage({ type: 'absent', ids: [id] }));
+      return;
+    }
+    this.payloadOut += chunk.bytes.length;
+    await this.#session.send(encodeMessage({ type: 'chunk', id, chunk }));
   }
 }
