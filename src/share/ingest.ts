@@ -59,17 +59,22 @@ async function readOnce(
     const recipe = new RecipeBuilder((id, bytes) => replica.store.chunks.put(id, encodeChunk(bytes)));
     let size = 0;
     let group: Cut[] = [];
-    const keep = async (): Promise<void> => {
-      await keepMissing(replica, group);
-      for (const { id, bytes } of group) await recipe.add({ id, length: bytes.length });
+    let keeping: Promise<void> = Promise.resolve();
+    // One group is looked up and stored while the next one is read, cut and hashed.
+    const keepNext = async (): Promise<void> => {
+      const cuts = group;
       group = [];
+      await keeping;
+      keeping = keep(replica, recipe, cuts);
+      keeping.catch(() => undefined); // Awaited before the next one, or at the end.
     };
     for await (const chunk of splitStream((into) => file.readInto(into), replica.cutting, signal)) {
       size += chunk.length;
       group.push({ id: chunkIdOf(chunk), bytes: new Uint8Array(chunk) });
-      if (group.length >= chunksPerLookUp) await keep();
+      if (group.length >= chunksPerLookUp) await keepNext();
     }
-    await keep();
+    await keepNext();
+    await keeping;
     const finished = await recipe.finish();
     if (size !== file.stat.size || !(await file.unchanged())) return undefined;
     return {
@@ -87,9 +92,10 @@ interface Cut {
   readonly bytes: Uint8Array;
 }
 
-async function keepMissing({ store }: Replica, cuts: readonly Cut[]): Promise<void> {
+async function keep({ store }: Replica, recipe: RecipeBuilder, cuts: readonly Cut[]): Promise<void> {
   const here = await store.chunks.hasMany(cuts.map(({ id }) => id));
   for (const [index, { id, bytes }] of cuts.entries()) {
     if (here[index] !== true) await store.chunks.put(id, encodeChunk(bytes));
+    await recipe.add({ id, length: bytes.length });
   }
 }
