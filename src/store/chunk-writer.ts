@@ -4,20 +4,24 @@
  * is replaced. Packs are not read for that.
  */
 import assert from 'node:assert/strict';
+import type { ChunkId } from '../chunking/index.js';
 import type { ChunkTotals } from './chunk-store.js';
 import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { chunkRange, packStateKey, totalsKey } from './key.js';
+import type { PackLocation } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
+import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, unsealTotals } from './totals.js';
 import type { PendingChunk } from './write-queue.js';
 
 export class ChunkWriter {
   /** Batches written since the store was opened: tells whether a count made meanwhile still holds. */
   revision = 0;
+  readonly recent = new RecentLocations();
 
   private constructor(
     private readonly database: Database,
@@ -47,7 +51,8 @@ export class ChunkWriter {
     const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
     const added = chunks.filter((_, index) => stored[index] === undefined);
     const replaced = await this.damaged(chunks, stored);
-    const values = await this.writePacked([...added, ...replaced]);
+    const locations = new Map<ChunkId, PackLocation>();
+    const values = await this.writePacked([...added, ...replaced], locations);
     if (values.length === 0) return;
     // A replaced chunk was counted when it first came: the same id is the same plain bytes.
     const totals = added.map(totalsOf).reduce(addTotals, this.current);
@@ -56,10 +61,17 @@ export class ChunkWriter {
     this.current = totals;
     this.revision += 1;
     for (const chunk of replaced) this.damage.forget(chunk.id);
+    for (const [id, location] of locations) this.recent.note(id, location);
   }
 
-  /** Writes the records among `chunks` to a pack. @returns the operations that write the values of `chunks` */
-  private async writePacked(chunks: readonly PendingChunk[]): Promise<Operation[]> {
+  /**
+   * Writes the records among `chunks` to a pack, and notes in `locations` where they lie.
+   * @returns the operations that write the values of `chunks`
+   */
+  private async writePacked(
+    chunks: readonly PendingChunk[],
+    locations: Map<ChunkId, PackLocation>,
+  ): Promise<Operation[]> {
     const inline = chunks.filter((chunk) => !chunk.packed);
     const operations = inline.map(
       (chunk): Operation => ({ type: 'put', key: chunk.key, value: chunk.written }),
@@ -67,11 +79,12 @@ export class ChunkWriter {
     const packed = chunks.filter((chunk) => chunk.packed);
     if (packed.length === 0) return operations;
     const places = await this.packs.append(packed.map((chunk) => chunk.written));
-    packed.forEach(({ key, encoded: { codec, plainLength, bytes } }, index) => {
+    packed.forEach(({ id, key, encoded: { codec, plainLength, bytes } }, index) => {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');
-      const value = sealLocation(key, { ...place, codec, plainLength, encodedLength: bytes.length });
-      operations.push({ type: 'put', key, value });
+      const location = { ...place, codec, plainLength, encodedLength: bytes.length };
+      operations.push({ type: 'put', key, value: sealLocation(key, location) });
+      locations.set(id, location);
     });
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
     return operations;

@@ -118,9 +118,21 @@ export class DatabaseChunkStore implements ChunkStore {
     const queued = queue.get(id)?.encoded;
     if (queued !== undefined)
       return this.judge(id, checkChunk(id, { ...queued, bytes: queued.bytes.slice() }));
+    const recent = await this.readRecent(id);
+    if (recent !== undefined) return recent;
     const key = chunkKey(id);
     const value = await database.get(key);
     return value === undefined ? undefined : this.judge(id, await this.check(id, unsealChunk(key, value)));
+  }
+
+  /** A chunk that was put lately; undefined if it was not, or is not there any more: then the database decides. */
+  private async readRecent(id: ChunkId): Promise<CheckedChunk | undefined> {
+    const { writer, damage } = this.parts;
+    const location = writer.recent.get(id);
+    if (location === undefined || damage.has(id)) return undefined;
+    const checked = await this.check(id, { kind: 'packed', location });
+    if (checked === undefined) writer.recent.forget(id);
+    return checked;
   }
 
   /** Reads `stored`, if it is in a pack, and hashes it. */
