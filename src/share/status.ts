@@ -95,6 +95,8 @@ export async function statusAtRest(share: OpenShare): Promise<Status> {
 export function describePeers(daemon: Daemon): PeerStatus[] {
   return daemon.mesh.peers.map(({ device, state, address, head, lastHeardAt }) => {
     const session = daemon.mesh.session(device);
+    // Without a session: its newest head is the last that was heard of it.
+    const seenAt = lastHeardAt ?? head?.head.time;
     return {
       device,
       name: escapeForDisplay(daemon.mesh.nameOf(device)),
@@ -103,7 +105,7 @@ export function describePeers(daemon: Daemon): PeerStatus[] {
       transport: session === undefined ? null : 'udp',
       root: head?.head.root ?? null,
       inSync: daemon.isPeerInSync(device),
-      lastSeen: lastHeardAt === undefined ? null : new Date(lastHeardAt).toISOString(),
+      lastSeen: seenAt === undefined ? null : new Date(seenAt).toISOString(),
       bytesIn: session?.bytesIn ?? 0,
       bytesOut: session?.bytesOut ?? 0,
     };

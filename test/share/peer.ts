@@ -97,7 +97,10 @@ export async function untilEqual(
   while (!equal()) {
     if (signal.aborted || peers.some(({ running }) => running.stopped.aborted))
       throw new Error(`not equal in time: ${JSON.stringify(peers.map(({ events }) => events.slice(-6)))}`);
-    await Promise.race(peers.map(({ running }) => nextChange(running, signal)));
+    const round = new AbortController();
+    const either = AbortSignal.any([signal, round.signal]);
+    await Promise.race(peers.map(({ running }) => nextChange(running, either)));
+    round.abort();
   }
 }
 
