@@ -263,6 +263,8 @@ export class Daemon {
     await this.#claim();
     await this.#scans.scanNow('everything');
     if (this.#fatal !== undefined) throw this.#fatal;
+    // The scan was cut short: no head is signed over what was not looked at.
+    if (this.#options.signal.aborted) return;
     this.#mesh.start(await this.#signHead());
     this.#options.listener({ event: 'ready', address: this.#mesh.address });
     this.#changed();
@@ -304,7 +306,8 @@ export class Daemon {
       mayWrite: this.#mayWrite,
       deletionsApproved: this.#deletionsApproved,
       now: this.#options.now,
-      signal: this.#stop.signal,
+      // The first scan runs before anybody waits for the signal: whoever interrupts, or set a time limit, is heard there too.
+      signal: AbortSignal.any([this.#options.signal, this.#stop.signal]),
     };
   }
 
@@ -421,7 +424,8 @@ export class Daemon {
   }
 
   #onError(error: unknown): void {
-    if (isShoalError(error, 'CANCELLED') || this.#stop.signal.aborted) return;
+    const isEnding = this.#options.signal.aborted || this.#stop.signal.aborted;
+    if (isShoalError(error, 'CANCELLED') || isEnding) return;
     const code = error instanceof ShoalError ? error.code : 'BUG';
     const text = error instanceof Error ? error.message : String(error);
     this.#options.listener({ event: 'error', code, text: escapeForDisplay(text) });

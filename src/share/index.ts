@@ -12,7 +12,7 @@ import { askRunning } from './control-client.js';
 import { createReplica, createShare } from './create.js';
 import type { Daemon, DaemonOptions } from './daemon.js';
 import { controlSocketPath, type Layout } from './layout.js';
-import { openShare } from './open-share.js';
+import { openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
 import { askOrOpen, runShare } from './run.js';
 import { type ScanResult, scan } from './scan.js';
@@ -224,8 +224,10 @@ export async function approveDeletions(layout: Layout, now: () => number): Promi
   return askOrOpen<{ approved: number }>(
     layout,
     { command: 'approve' },
-    async ({ replica, folder }) => {
-      const { deleted } = await scan({ replica, folder, mayWrite: true, deletionsApproved: true, now });
+    async (share) => {
+      const mayWrite = (await ownRole(share)) === 'rw';
+      const { replica, folder } = share;
+      const { deleted } = await scan({ replica, folder, mayWrite, deletionsApproved: true, now });
       return { approved: deleted };
     },
     now,

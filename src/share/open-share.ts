@@ -4,6 +4,7 @@
  */
 import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
+import { decodeMemberRecord, type Role } from '../trust/index.js';
 import { type Config, readConfig } from './config.js';
 import { keepFounderRecord } from './create.js';
 import type { Layout } from './layout.js';
@@ -25,6 +26,12 @@ export interface OpenOptions {
   readonly now: () => number;
   /** A chunk in the store turned out damaged: it is not served, and is fetched again when it is needed. */
   readonly onDamage?: (id: string) => void;
+}
+
+/** What this device may do, by its own member record; undefined while it has none. */
+export async function ownRole({ store, config, replica }: OpenShare): Promise<Role | undefined> {
+  const bytes = await store.getRecord('member', replica.device);
+  return bytes === undefined ? undefined : decodeMemberRecord(config.share, bytes).record.role;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type ChunkId, hashBackend } from '../chunking/index.js';
 import { escapeForDisplay } from '../folder/index.js';
 import { type DeviceId, decodeHead, decodeMemberRecord, type ShareId } from '../trust/index.js';
 import type { Daemon } from './daemon.js';
-import type { OpenShare } from './open-share.js';
+import { type OpenShare, ownRole } from './open-share.js';
 
 export interface Transfer {
   /** Every byte taken from, or handed to, the network: encryption and gossip included. */
@@ -77,10 +77,9 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
 /** Status of a share that no process runs: what was known when the last one ended. */
 export async function statusAtRest(share: OpenShare): Promise<Status> {
   const peers = await peersAtRest(share);
-  const own = await share.store.getRecord('member', share.replica.device);
   return {
     ...(await describeShare(share)),
-    role: own === undefined ? 'none' : decodeMemberRecord(share.config.share, own).record.role,
+    role: (await ownRole(share)) ?? 'none',
     watching: false,
     address: { host: '0.0.0.0', port: share.config.port },
     peers,

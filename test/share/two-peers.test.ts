@@ -5,6 +5,8 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { approveDeletions } from '../../src/share/index.js';
+import { layoutOf } from '../../src/share/layout.js';
 import { Peer, scratchDirectory, untilEqual } from './peer.js';
 
 let scratch: { path: string; remove: () => Promise<void> };
@@ -111,6 +113,27 @@ describe('two peers', () => {
     expect(await readFile(join(b.directory, 'other'), 'utf8')).toBe('more');
     expect(await readFile(join(a.directory, 'file'), 'utf8')).toBe('of a');
     expect(await readFile(join(b.directory, 'file'), 'utf8')).toBe('changed by b');
+  });
+
+  it('bring back what a read-only device deleted, also when that is approved at rest', async () => {
+    const directory = join(scratch.path, 'a');
+    await mkdir(directory);
+    for (let count = 0; count < 30; count++)
+      await writeFile(join(directory, `file-${count}`), `of a ${count}`);
+    const a = await Peer.init(directory, 'a');
+    await a.start();
+    const b = await Peer.join(join(scratch.path, 'b'), 'b', a, 'ro');
+    await b.start();
+    peers.push(a, b);
+    await untilEqual([a, b]);
+    const { root } = a.running.share.replica;
+    await b.stop();
+    for (let count = 0; count < 30; count++) await rm(join(b.directory, `file-${count}`));
+    expect(await approveDeletions(layoutOf(b.directory), Date.now)).toEqual({ approved: 0 });
+    expect(await readFile(join(b.directory, 'file-7'), 'utf8')).toBe('of a 7');
+    await b.start();
+    await untilEqual([a, b]);
+    expect(b.running.share.replica.root).toBe(root);
   });
 
   it('go on after a restart without sending anything twice', async () => {
