@@ -66,7 +66,7 @@ export async function verifyShare(share: OpenShare, options: VerifyOptions): Pro
   }
   chunks.missing.push(...missing);
   if (options.store) {
-    for await (const { id, ok } of share.store.chunks.verify(options.signal)) {
+    for await (const { id, ok } of share.store.chunks.verify({ signal: options.signal })) {
       chunks.checked++;
       if (!ok && chunks.damaged.length < listedMax) chunks.damaged.push(id);
       progress.chunks++;

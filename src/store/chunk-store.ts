@@ -15,6 +15,13 @@ export interface ChunkTotals {
   readonly plainBytes: number;
 }
 
+export interface VerifyOptions {
+  /** The first id to look at. */
+  readonly from?: ChunkId | undefined;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How far a `verify` has come. */
 export interface VerifyProgress {
   readonly chunks: number;
@@ -68,5 +75,5 @@ export interface ChunkStore {
    * @throws ShoalError CANCELLED when `signal` fires; STORE_DAMAGED at the end, after all that could be read, if parts
    * of the store could not even be listed
    */
-  verify(signal?: AbortSignal, onProgress?: (progress: VerifyProgress) => void): AsyncGenerator<Verdict>;
+  verify(options?: VerifyOptions): AsyncGenerator<Verdict>;
 }

@@ -6,7 +6,7 @@
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
+import type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
 import {
   type CheckedChunk,
   checkChunk,
@@ -20,7 +20,7 @@ import {
 import type { ChunkWriter } from './chunk-writer.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
-import { chunkIdOfKey, chunkKey, chunkRange } from './key.js';
+import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
 import { encodeRecord, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
@@ -79,16 +79,13 @@ export class DatabaseChunkStore implements ChunkStore {
     return this.parts.damage.ids();
   }
 
-  async *verify(
-    signal?: AbortSignal,
-    onProgress?: (progress: VerifyProgress) => void,
-  ): AsyncGenerator<Verdict> {
+  async *verify({ from, onProgress, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
     const { database, writer, damage } = this.parts;
     const revision = writer.revision;
     let counted = noTotals;
     let intact = true;
     let idsLost = 0;
-    for await (const [key, value] of database.entries(chunkRange)) {
+    for await (const [key, value] of database.entries(rangeFrom(from))) {
       if (signal?.aborted === true) throw cancelled();
       const id = chunkIdOfKey(key);
       if (id === undefined) {
@@ -110,7 +107,7 @@ export class DatabaseChunkStore implements ChunkStore {
       yield { id, ok };
     }
     if (idsLost > 0) throw lostIds(idsLost);
-    if (intact && revision === writer.revision) writer.correctTotals(counted);
+    if (intact && from === undefined && revision === writer.revision) writer.correctTotals(counted);
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {
@@ -159,6 +156,10 @@ function pendingChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
   const written = packed ? encodeRecord(id, encoded) : sealChunk(key, encoded);
   const bytes = packed ? written.subarray(recordHeaderBytes) : encodedBytesOf(written);
   return { id, key, encoded: { ...encoded, bytes }, written, packed };
+}
+
+function rangeFrom(id: ChunkId | undefined): KeyRange {
+  return id === undefined ? chunkRange : { ...chunkRange, gte: chunkKey(id) };
 }
 
 function cancelled(): ShoalError {

@@ -2,6 +2,6 @@
  * The store: keeps chunks under their ids and small records under their names, checks everything it reads, and never
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
-export type { ChunkStore, ChunkTotals, Verdict, VerifyProgress } from './chunk-store.js';
+export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export { type OpenStore, Store, type StoreOptions } from './store.js';

@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ChunkId } from '../../src/chunking/index.js';
 import { type OpenStore, type RecordKind, Store, type Verdict } from '../../src/store/index.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { sampleChunk, sampleChunks } from './sample-chunk.js';
@@ -100,11 +101,25 @@ describe.each(drivers)('the store in %s', (_name, openDriver) => {
     for (const chunk of samples) await chunks.put(chunk.id, chunk.encoded);
     await chunks.flush();
     const progress: number[] = [];
-    const verdicts = await collect<Verdict>(chunks.verify(undefined, (done) => progress.push(done.chunks)));
+    const verdicts = await collect<Verdict>(
+      chunks.verify({ onProgress: (done) => progress.push(done.chunks) }),
+    );
     expect(verdicts).toEqual(
       samples.map(({ id }) => ({ id, ok: true })).sort((a, b) => (a.id < b.id ? -1 : 1)),
     );
     expect(progress).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('verifies from an id on, which need not be there', async () => {
+    const { chunks } = await open();
+    const samples = sampleChunks(9);
+    for (const chunk of samples) await chunks.put(chunk.id, chunk.encoded);
+    await chunks.flush();
+    const sorted = samples.map(({ id }) => id).sort();
+    const idsFrom = async (from: ChunkId) =>
+      (await collect<Verdict>(chunks.verify({ from }))).map(({ id }) => id);
+    expect(await idsFrom(sorted[4] as ChunkId)).toEqual(sorted.slice(4));
+    expect(await idsFrom('f'.repeat(64) as ChunkId)).toEqual([]);
   });
 
   it('stops verifying when its signal fires', async () => {
@@ -112,7 +127,7 @@ describe.each(drivers)('the store in %s', (_name, openDriver) => {
     for (const chunk of sampleChunks(3)) await chunks.put(chunk.id, chunk.encoded);
     await chunks.flush();
     const controller = new AbortController();
-    const verifying = chunks.verify(controller.signal);
+    const verifying = chunks.verify({ signal: controller.signal });
     expect((await verifying.next()).done).toBe(false);
     controller.abort();
     await expect(verifying.next()).rejects.toMatchObject({ code: 'CANCELLED' });

@@ -13,7 +13,7 @@ import type {
   RecordsOptions,
   StoreOptions,
   Verdict,
-  VerifyProgress,
+  VerifyOptions,
 } from '../../src/store/index.js';
 
 /** What a stored chunk takes beyond its encoded bytes in the real store. */
@@ -83,13 +83,10 @@ export class MemoryChunkStore implements ChunkStore {
     return [...this.damaged];
   }
 
-  async *verify(
-    signal?: AbortSignal,
-    onProgress?: (progress: VerifyProgress) => void,
-  ): AsyncGenerator<Verdict> {
+  async *verify({ from = '' as ChunkId, onProgress, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
     let bytes = 0;
     let chunks = 0;
-    for (const id of [...this.stored.keys()].sort()) {
+    for (const id of [...this.stored.keys()].sort().filter((stored) => stored >= from)) {
       if (signal?.aborted === true) throw new ShoalError('CANCELLED', 'Verifying the store was cancelled.');
       chunks += 1;
       bytes += (this.stored.get(id)?.bytes.length ?? 0) + valueOverheadBytes;
