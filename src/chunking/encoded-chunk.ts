@@ -57,15 +57,29 @@ function seemsCompressible(plain: Uint8Array): boolean {
  * @param plain - 1 to `chunkBytesMax` bytes; borrowed, not kept: the result has bytes of its own
  */
 export function encodeChunk(plain: Uint8Array): EncodedChunk {
-  const plainLength = plain.length;
-  assert(plainLength >= 1 && plainLength <= chunkBytesMax, 'A chunk has 1 to chunkBytesMax bytes.');
-  if (seemsCompressible(plain)) {
-    const length = compressor.compress2(compressed, plain);
-    if (length <= plainLength * (1 - savingMin)) {
-      return { codec: 'zstd', plainLength, bytes: compressed.slice(0, length) };
-    }
-  }
-  return { codec: 'raw', plainLength, bytes: new Uint8Array(plain) };
+  const frame = compress(plain);
+  if (frame !== undefined) return { codec: 'zstd', plainLength: plain.length, bytes: frame.slice() };
+  return { codec: 'raw', plainLength: plain.length, bytes: new Uint8Array(plain) };
+}
+
+/**
+ * `encodeChunk` into memory of the caller's.
+ * @param into - at least as long as `plain`; its front holds the encoded bytes afterwards
+ */
+export function encodeChunkInto(plain: Uint8Array, into: Uint8Array): { codec: Codec; length: number } {
+  const frame = compress(plain);
+  into.set(frame ?? plain);
+  return frame === undefined
+    ? { codec: 'raw', length: plain.length }
+    : { codec: 'zstd', length: frame.length };
+}
+
+/** The zstd frame of `plain`, valid until the next call; undefined if it saves too little. */
+function compress(plain: Uint8Array): Uint8Array | undefined {
+  assert(plain.length >= 1 && plain.length <= chunkBytesMax, 'A chunk has 1 to chunkBytesMax bytes.');
+  if (!seemsCompressible(plain)) return undefined;
+  const length = compressor.compress2(compressed, plain);
+  return length <= plain.length * (1 - savingMin) ? compressed.subarray(0, length) : undefined;
 }
 
 /**

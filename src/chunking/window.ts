@@ -13,7 +13,7 @@ import { mincdcWasmBase64 } from './mincdc-wasm.js';
 import type { ChunkingParameters } from './parameters.js';
 
 /** Cutting runs from the processor's cache: 7.7 GB/s in 2 MiB, 6.1 in 8 MiB, 2.2 in 64 MiB. */
-export const windowBytes = 2 * 1024 * 1024;
+export const windowBytes = 4 * 1024 * 1024;
 /** Streams that may be split at one time. */
 export const windowsMax = 32;
 
@@ -103,6 +103,24 @@ class Arena {
       },
     };
   }
+}
+
+/**
+ * Lengths of the chunks of the bytes from `start` to `end`, in order.
+ * @param isEnd - whether the input ends at `end`; if not, the rest (under `chunkBytesMax`) is left uncut
+ */
+export function cutWindow(
+  window: Window,
+  { start, end, isEnd }: { start: number; end: number; isEnd: boolean },
+  parameters: ChunkingParameters,
+): number[] {
+  const lengths: number[] = [];
+  for (let at = start; end - at >= (isEnd ? 1 : chunkBytesMax); ) {
+    const length = window.firstChunk(at, end, parameters);
+    lengths.push(length);
+    at += length;
+  }
+  return lengths;
 }
 
 let arena: Arena | undefined;

@@ -2,7 +2,7 @@
  * The user's folder: the one object through which the rest of Shoal sees and changes files. It knows nothing of
  * chunks, stores and peers. Every path goes through safe-path.ts, so nothing outside the folder is read or written.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync } from 'node:fs';
 import { realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ShoalError, systemCode } from '../error.js';
@@ -10,11 +10,13 @@ import { baseNameOf, type Entry, parentOf, parseRelPath, type RelPath } from '..
 import { decodeUtf8, escapeForDisplay } from './display.js';
 import { classify, type Examined } from './examine.js';
 import { asIoError, asReasonUnknown } from './faults.js';
+import type { ReaderOptions } from './file-reader.js';
 import { type fileStatOf, standingAt } from './file-stat.js';
 import { type FileSystemTraits, probeFileSystem } from './file-system-traits.js';
 import { type Found, reasonAgainstTarget } from './found.js';
 import { IgnoreRules, ignoreFileBytesMax, ignoreFileName } from './ignore-rules.js';
 import { DescriptorFile, type OpenFile } from './open-file.js';
+import { openRegular } from './open-regular.js';
 import { Placer } from './place.js';
 import type { Blocked, Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
 import { type Identity, identify, rootIsGone } from './presence.js';
@@ -30,8 +32,6 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
 }
 
-/** O_NONBLOCK: a FIFO put there meanwhile must not hold the process up. */
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const ownDirectoryMode = 0o700;
 const noRules = new IgnoreRules('');
 
@@ -42,9 +42,17 @@ export class Folder {
   readonly #paths: SafePaths;
   readonly #temporary: TemporaryFiles;
   readonly #placer: Placer;
+  /** For a `FileReader` in another thread. */
+  readonly readerOptions: ReaderOptions;
 
   private constructor(root: string, identity: Identity, traits: FileSystemTraits) {
     this.root = root;
+    this.readerOptions = {
+      root,
+      identity: identity.root,
+      descriptors: traits.descriptors,
+      foldsNames: traits.listNames !== undefined,
+    };
     this.#identity = identity;
     this.#paths = new SafePaths(root, traits);
     this.#temporary = new TemporaryFiles(root, this.#paths);
@@ -229,14 +237,6 @@ export class Folder {
     const parent = parentOf(path)?.split('/') ?? [];
     return this.#paths.enter(parent, { create: false }, (at: At) => use(at(baseNameOf(path))));
   }
-}
-
-/** @returns undefined if it is no regular file */
-function openRegular(path: string): number | undefined {
-  const descriptor = openSync(path, readFlags);
-  if (fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  return undefined;
 }
 
 async function readIgnoreText(file: OpenFile): Promise<string> {

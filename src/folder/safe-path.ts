@@ -10,7 +10,16 @@
  * takes about as long), no descriptor outlives the call, at most two are open, and nothing of this process can
  * come between a check and the act that relies on it.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import { escapeForDisplay } from './display.js';
@@ -53,6 +62,23 @@ export class SafePaths {
     this.#root = root;
     this.#identity = identityOf(lstatSync(root, { bigint: true }));
     this.#options = options;
+  }
+
+  /**
+   * The same folder as one that was opened elsewhere.
+   * @param identity - of the root, see `identityOf`
+   * @throws ShoalError NOT_A_SHARE if the root is another directory now
+   */
+  static of(folder: {
+    root: string;
+    identity: string;
+    descriptors: boolean;
+    foldsNames: boolean;
+  }): SafePaths {
+    const listNames = folder.foldsNames ? (path: string) => readdirSync(path) : undefined;
+    const paths = new SafePaths(folder.root, { descriptors: folder.descriptors, listNames });
+    if (paths.#identity !== folder.identity) throw rootIsGone(folder.root);
+    return paths;
   }
 
   /**

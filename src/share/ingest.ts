@@ -1,12 +1,22 @@
 /**
- * Ingest: one file of the user's becomes chunks in the store and a new content for its entry. Streaming: memory
- * does not grow with the file. It changes neither the tree nor the file.
+ * Ingest: files of the user's become chunks in the store and new contents for their entries. It changes neither the
+ * tree nor the files.
+ *
+ * Reading, cutting, hashing and compressing are done by an `IngestRunner`, in worker threads if there is much to do;
+ * this thread asks the store what it lacks, appends that, and keeps the order. Memory does not grow with the size of a
+ * file nor with their number. Small files share a job; a long one is a row of jobs, each of which begins where the
+ * one before was cut last, as soon as that is known, so that one file keeps all workers busy.
  */
-import { type ChunkId, chunkIdOf, encodeChunk, splitStream } from '../chunking/index.js';
-import type { FileStat, Folder, Found } from '../folder/index.js';
-import { type NewContent, RecipeBuilder, type RelPath } from '../manifest/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
+import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
+import { forEachConcurrent } from './concurrency.js';
+import type { JobRead, PieceCut } from './ingest-job.js';
+import { IngestRunner, type StartedJob } from './ingest-runner.js';
 import type { Replica } from './replica.js';
 
+export type FoundFile = Extract<Found, { readonly kind: 'file' }>;
 /** What the walk found that an entry can describe. */
 export type FoundThing = Extract<Found, { readonly kind: 'file' | 'directory' | 'symlink' }>;
 
@@ -18,84 +28,221 @@ export interface Ingested {
   readonly stat: FileStat | undefined;
 }
 
+export type Outcome =
+  | { readonly outcome: 'taken'; readonly ingested: Ingested }
+  /** It changed under every reading, or no regular file stands there any more. */
+  | { readonly outcome: 'unsettled' }
+  | { readonly outcome: 'unreadable'; readonly reason: string };
+
 /** A file that goes on changing is given up after this many readings, and looked at again later. */
 const readingsMax = 3;
-/** The store is asked for many chunks at once: one look-up costs as much as ten together. 16 are 1 MiB on average. */
-const chunksPerLookUp = 16;
+/** Longer files have jobs of their own. */
+const sharedJobFileBytesMax = windowBytes / 4;
+const filesPerJobMax = 256;
+/** Jobs prepared at once: the runner bounds how many really run. */
+const jobsAhead = 32;
 
-/** Looks at a found thing and takes in its content. @returns undefined if it changed under every reading, or vanished */
-export async function ingest(
-  replica: Replica,
-  folder: Folder,
-  found: FoundThing,
-  signal?: AbortSignal,
-): Promise<Ingested | undefined> {
-  switch (found.kind) {
-    case 'directory':
-      return { content: { kind: 'directory' }, mtimeNs: 0n, stat: undefined };
-    case 'symlink':
-      return {
-        content: { kind: 'symlink', target: found.target },
-        mtimeNs: found.stat.mtimeNs,
-        stat: found.stat,
-      };
-    case 'file':
-      for (let reading = 0; reading < readingsMax; reading++) {
-        const result = await readOnce(replica, folder, found.path, signal);
-        if (result !== undefined) return result;
-      }
-      return undefined;
-  }
+/** What an entry without file content says of itself. */
+export function ingestedWithoutReading(found: Exclude<FoundThing, FoundFile>): Ingested {
+  if (found.kind === 'directory') return { content: { kind: 'directory' }, mtimeNs: 0n, stat: undefined };
+  const content = { kind: 'symlink', target: found.target } as const;
+  return { content, mtimeNs: found.stat.mtimeNs, stat: found.stat };
 }
 
-async function readOnce(
-  replica: Replica,
-  folder: Folder,
-  path: RelPath,
-  signal?: AbortSignal,
-): Promise<Ingested | undefined> {
-  const file = await folder.read(path);
-  try {
-    const recipe = new RecipeBuilder((id, bytes) => replica.store.chunks.put(id, encodeChunk(bytes)));
-    let size = 0;
-    let group: Cut[] = [];
-    let keeping: Promise<void> = Promise.resolve();
-    // One group is looked up and stored while the next one is read, cut and hashed.
-    const keepNext = async (): Promise<void> => {
-      const cuts = group;
-      group = [];
-      await keeping;
-      keeping = keep(replica, recipe, cuts);
-      keeping.catch(() => undefined); // Awaited before the next one, or at the end.
+export class Ingest {
+  readonly #replica: Replica;
+  readonly #runner: IngestRunner;
+  readonly #signal: AbortSignal | undefined;
+
+  /** Must be closed. @param signal - cancels between two jobs */
+  constructor(replica: Replica, folder: Folder, signal?: AbortSignal) {
+    this.#replica = replica;
+    this.#runner = new IngestRunner(folder.readerOptions, replica.cutting);
+    this.#signal = signal;
+  }
+
+  /** Takes in `files`, and tells what became of each, in any order, one at a time. */
+  async takeAll<T extends { readonly found: FoundFile }>(
+    files: AsyncIterable<T>,
+    onDone: (file: T, outcome: Outcome) => Promise<void>,
+  ): Promise<void> {
+    let telling = Promise.resolve();
+    const tell = (file: T, outcome: Outcome): Promise<void> => {
+      telling = telling.then(() => onDone(file, outcome));
+      return telling;
     };
-    for await (const chunk of splitStream((into) => file.readInto(into), replica.cutting, signal)) {
-      size += chunk.length;
-      group.push({ id: chunkIdOf(chunk), bytes: new Uint8Array(chunk) });
-      if (group.length >= chunksPerLookUp) await keepNext();
+    await forEachConcurrent(jobsOf(files), jobsAhead, async (group) => {
+      const outcomes = await this.#takeTogether(group.map(({ found }) => found));
+      for (const [index, file] of group.entries()) await tell(file, outcomes[index] as Outcome);
+    });
+  }
+
+  async take(file: FoundFile): Promise<Outcome> {
+    const [outcome] = await this.#takeTogether([file]);
+    return outcome as Outcome;
+  }
+
+  close(): Promise<void> {
+    return this.#runner.close();
+  }
+
+  async #takeTogether(files: readonly FoundFile[]): Promise<Outcome[]> {
+    const [only] = files;
+    if (files.length === 1 && only !== undefined && only.stat.size > sharedJobFileBytesMax)
+      return [await this.#takeAlone(only.path, readingsMax)];
+    throwIfCancelled(this.#signal);
+    const started = await this.#runner.start(files.map(({ path }) => ({ path, from: 0 })));
+    const ids = idsOf(started.read);
+    await this.#keep(started, ids);
+    const outcomes: Outcome[] = [];
+    let next = 0;
+    for (const [index, piece] of started.read.pieces.entries()) {
+      const count = piece.outcome === 'read' ? piece.lengths.length : 0;
+      const own = ids.slice(next, next + count);
+      next += count;
+      const { path } = files[index] as FoundFile;
+      outcomes.push(await this.#outcomeOf(path, piece, own));
     }
-    await keepNext();
-    await keeping;
-    const finished = await recipe.finish();
-    if (size !== file.stat.size || !(await file.unchanged())) return undefined;
-    return {
-      content: { kind: 'file', executable: file.stat.executable, size, recipe: finished },
-      mtimeNs: file.stat.mtimeNs,
-      stat: file.stat,
-    };
-  } finally {
-    await file.close();
+    return outcomes;
+  }
+
+  async #outcomeOf(path: RelPath, piece: PieceCut, ids: readonly ChunkId[]): Promise<Outcome> {
+    if (piece.outcome === 'unreadable') return piece;
+    if (piece.outcome === 'changed' || !piece.isEnd) return this.#takeAlone(path, readingsMax - 1);
+    const recipe = this.#newRecipe();
+    await addParts(recipe, ids, piece.lengths);
+    return taken(piece.stat, await recipe.finish());
+  }
+
+  /** Takes in a file in a row of jobs, again while it changes. */
+  async #takeAlone(path: RelPath, readings: number): Promise<Outcome> {
+    for (let reading = 0; reading < readings; reading++) {
+      const outcome = await this.#readThrough(path);
+      if (outcome !== undefined) return outcome;
+    }
+    return { outcome: 'unsettled' };
+  }
+
+  /** @returns undefined if it changed meanwhile */
+  async #readThrough(path: RelPath): Promise<Outcome | undefined> {
+    const recipe = this.#newRecipe();
+    const keeping = new Set<Promise<void>>();
+    const failures: unknown[] = [];
+    let stat: FileStat | undefined;
+    try {
+      for (let from = 0; ; ) {
+        if (failures.length > 0) throw failures[0];
+        throwIfCancelled(this.#signal);
+        const started = await this.#runner.start([{ path, from }]);
+        const ids = idsOf(started.read);
+        // Stored and compressed while the next piece is read; the runner bounds how many there are.
+        const kept = this.#keep(started, ids)
+          .catch((error: unknown) => {
+            failures.push(error);
+          })
+          .finally(() => keeping.delete(kept));
+        keeping.add(kept);
+        const piece = started.read.pieces[0] as PieceCut;
+        if (piece.outcome === 'unreadable') return piece;
+        if (piece.outcome === 'changed') return undefined;
+        if (stat !== undefined && !statEquals(stat, piece.stat)) return undefined;
+        stat = piece.stat;
+        await addParts(recipe, ids, piece.lengths);
+        if (piece.isEnd) break;
+        from += piece.lengths.reduce((sum, length) => sum + length, 0);
+      }
+    } finally {
+      await Promise.all(keeping);
+    }
+    if (failures.length > 0) throw failures[0];
+    return taken(stat, await recipe.finish());
+  }
+
+  /** Puts what the store lacks of the chunks of a job. */
+  async #keep(started: StartedJob, ids: readonly ChunkId[]): Promise<void> {
+    const { chunks } = this.#replica.store;
+    const wanted = new Uint8Array(ids.length);
+    let failure: { error: unknown } | undefined;
+    try {
+      const here = await chunks.hasMany(ids);
+      const seen = new Set<ChunkId>();
+      for (const [index, id] of ids.entries()) {
+        if (here[index] === true || seen.has(id)) continue;
+        wanted[index] = 1;
+        seen.add(id);
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    const { codecs, lengths, bytes } = await started.finish(wanted);
+    if (failure !== undefined) throw failure.error;
+    const plainLengths = started.read.pieces.flatMap((piece) =>
+      piece.outcome === 'read' ? piece.lengths : [],
+    );
+    let next = 0;
+    let used = 0;
+    for (const [index, id] of ids.entries()) {
+      if (wanted[index] === 0) continue;
+      const length = lengths[next] as number;
+      const codec = codecs[next] as 'raw' | 'zstd';
+      const plainLength = plainLengths[index] as number;
+      await chunks.put(id, { codec, plainLength, bytes: bytes.subarray(used, used + length) });
+      next++;
+      used += length;
+    }
+  }
+
+  #newRecipe(): RecipeBuilder {
+    return new RecipeBuilder((id, bytes) => this.#replica.store.chunks.put(id, encodeChunk(bytes)));
   }
 }
 
-interface Cut {
-  readonly id: ChunkId;
-  readonly bytes: Uint8Array;
+/** Groups of files whose bytes fit into one window; a long file is alone. */
+async function* jobsOf<T extends { readonly found: FoundFile }>(
+  files: AsyncIterable<T>,
+): AsyncGenerator<T[]> {
+  let group: T[] = [];
+  let bytes = 0;
+  for await (const file of files) {
+    const { size } = file.found.stat;
+    if (size > sharedJobFileBytesMax) {
+      yield [file];
+      continue;
+    }
+    if (group.length === filesPerJobMax || bytes + size > windowBytes) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(file);
+    bytes += size;
+  }
+  if (group.length > 0) yield group;
 }
 
-async function keep({ store }: Replica, recipe: RecipeBuilder, cuts: readonly Cut[]): Promise<void> {
-  const here = await store.chunks.hasMany(cuts.map(({ id }) => id));
-  for (const [index, { id, bytes }] of cuts.entries()) {
-    if (here[index] !== true) await store.chunks.put(id, encodeChunk(bytes));
-    await recipe.add({ id, length: bytes.length });
-  }
+async function addParts(
+  recipe: RecipeBuilder,
+  ids: readonly ChunkId[],
+  lengths: readonly number[],
+): Promise<void> {
+  for (const [index, id] of ids.entries()) await recipe.add({ id, length: lengths[index] as number });
+}
+
+function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {
+  const { size, executable, mtimeNs } = stat as FileStat;
+  return {
+    outcome: 'taken',
+    ingested: { content: { kind: 'file', executable, size, recipe }, mtimeNs, stat },
+  };
+}
+
+function idsOf({ ids }: JobRead): ChunkId[] {
+  const list: ChunkId[] = [];
+  for (let at = 0; at < ids.length; at += chunkIdBytes)
+    list.push(chunkIdFromBytes(ids.subarray(at, at + chunkIdBytes)));
+  return list;
+}
+
+function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new ShoalError('CANCELLED', 'The scan was cancelled.', { cause: signal.reason });
 }

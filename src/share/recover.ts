@@ -12,7 +12,7 @@ import {
   sameContent,
   supersede,
 } from '../manifest/index.js';
-import { ingest } from './ingest.js';
+import { type FoundThing, Ingest, type Ingested, ingestedWithoutReading } from './ingest.js';
 import { pathOfKey } from './records.js';
 import type { Replica } from './replica.js';
 import { restoreIfTorn } from './torn.js';
@@ -48,7 +48,7 @@ async function settle(
   }
   if (found === undefined || found.kind === 'blocked' || found.kind === 'unreadable') return leave();
   if (found.kind !== entry.kind || !isOlder(current, entry)) return leave();
-  const ingested = await ingest(replica, folder, found);
+  const ingested = await read(replica, folder, found);
   if (ingested === undefined) return leave();
   const standing = supersede(undefined, path, ingested.content, {
     actor: '0000000000000000',
@@ -72,4 +72,15 @@ function isOlder(current: Entry | undefined, entry: Entry | undefined): boolean 
   if (current === undefined || entry === undefined) return true;
   const order = compareVersions(current.version, entry.version);
   return order === 'before' || order === 'equal';
+}
+
+async function read(replica: Replica, folder: Folder, found: FoundThing): Promise<Ingested | undefined> {
+  if (found.kind !== 'file') return ingestedWithoutReading(found);
+  const ingest = new Ingest(replica, folder);
+  try {
+    const outcome = await ingest.take(found);
+    return outcome.outcome === 'taken' ? outcome.ingested : undefined;
+  } finally {
+    await ingest.close();
+  }
 }

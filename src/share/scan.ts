@@ -8,8 +8,8 @@
  *
  * It never takes for deleted what it could not see: unreadable directories, ignored and blocked names.
  */
-import { ShoalError } from '../error.js';
-import { type FileStat, type Folder, type Found, type IgnoreRules, statEquals } from '../folder/index.js';
+import type { ChunkId } from '../chunking/index.js';
+import { type FileStat, type Folder, type IgnoreRules, statEquals } from '../folder/index.js';
 import {
   compareRelPath,
   deleteEntry,
@@ -21,10 +21,16 @@ import {
   sameEntry,
   supersede,
 } from '../manifest/index.js';
-import { forEachConcurrent } from './concurrency.js';
 import { Cursor } from './cursor.js';
 import { fileContent } from './file-content.js';
-import { type FoundThing, type Ingested, ingest } from './ingest.js';
+import {
+  type FoundFile,
+  type FoundThing,
+  Ingest,
+  type Ingested,
+  ingestedWithoutReading,
+  type Outcome,
+} from './ingest.js';
 import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
 import type { Replica } from './replica.js';
 import { isSameTime, restoreIfTorn } from './torn.js';
@@ -54,10 +60,8 @@ export interface ScanResult {
 
 /** Deletions are held when a full scan finds more than this many and more than half of all files gone. */
 export const heldDeletionsMin = 20;
-/** Files read at once: enough to hide the latency of small ones. */
-const ingestConcurrency = 16;
 /** A commit follows after so many results. */
-const resultsPerCommit = 2000;
+const resultsPerCommit = 8192;
 /** A file changed less than this before its stat was taken may change again and look the same. */
 const racyMs = 100;
 /** For comparing contents: no write is made of it. */
@@ -68,10 +72,13 @@ interface Difference {
   readonly found: FoundThing | undefined;
   /** The tree's entry when the pass saw it. */
   readonly entry: Entry | undefined;
+  /** When the pass saw it, unix ms. */
+  readonly seenAt: number;
 }
 
-interface Result extends Difference {
-  readonly ingested: Ingested | undefined;
+interface Result {
+  readonly difference: Difference;
+  readonly ingested: Ingested;
 }
 
 /** @param paths - where to look, each with all that is under it; undefined: everywhere */
@@ -88,6 +95,9 @@ class Scan {
   readonly #blocked = new Map<string, string>();
   readonly #unsettled: RelPath[] = [];
   readonly #missing: Difference[] = [];
+  readonly #ingest: Ingest;
+  /** The own tree that this scan knows: as it was at the beginning, with its own commits. */
+  #root: ChunkId;
   #results: Result[] = [];
   #changed = 0;
   #files = 0;
@@ -96,15 +106,19 @@ class Scan {
   constructor(options: ScanOptions, ignore: IgnoreRules) {
     this.#options = options;
     this.#ignore = ignore;
+    this.#ingest = new Ingest(options.replica, options.folder, options.signal);
+    this.#root = options.replica.root;
   }
 
   async run(places: readonly (RelPath | undefined)[]): Promise<ScanResult> {
     const { replica } = this.#options;
     const { files } = await replica.tree.totals(replica.root);
-    for (const under of places) {
-      await forEachConcurrent(this.#differences(under), ingestConcurrency, (difference) =>
-        this.#take(difference),
-      );
+    try {
+      for (const under of places) {
+        await this.#ingest.takeAll(this.#filesToRead(under), (file, outcome) => this.#onRead(file, outcome));
+      }
+    } finally {
+      await this.#ingest.close();
     }
     await this.#flush();
     const held = this.#heldDeletions(files);
@@ -114,7 +128,7 @@ class Scan {
 
   /** The merge of walk, tree and stat records: yields only what looks different. */
   async *#differences(under: RelPath | undefined): AsyncGenerator<Difference> {
-    const { replica, folder, signal } = this.#options;
+    const { replica, folder, now, signal } = this.#options;
     const root = replica.root;
     const entries = new Cursor(
       replica.tree.entries(root, under === undefined ? {} : { under }),
@@ -126,7 +140,7 @@ class Scan {
       if (entry.kind === 'deleted') return;
       if (unreadable.some((place) => entry.path === place || isUnder(entry.path, place))) return;
       if (this.#isIgnored(entry)) return;
-      this.#missing.push({ path: entry.path, found: undefined, entry });
+      this.#missing.push({ path: entry.path, found: undefined, entry, seenAt: now() });
     };
     const walk = folder.walk({
       ignore: this.#ignore,
@@ -149,36 +163,38 @@ class Scan {
       }
       await stats.skipBefore(found.path);
       const record = (await stats.at(found.path))?.[1];
-      if (!looksSame(found, entry, record)) yield { path: found.path, found, entry };
+      if (!looksSame(found, entry, record)) yield { path: found.path, found, entry, seenAt: now() };
     }
     for await (const entry of entries.rest()) missing(entry);
   }
 
-  async #take(difference: Difference): Promise<void> {
-    const { replica, folder, signal } = this.#options;
-    const { found, path } = difference;
-    if (found === undefined) return;
-    let ingested: Ingested | undefined;
-    try {
-      ingested = await ingest(replica, folder, found, signal);
-    } catch (error) {
-      if (!(error instanceof ShoalError) || (error.code !== 'IO' && error.code !== 'PATH_REJECTED'))
-        throw error;
-      // It vanished, or became another thing, between the walk and the reading.
-      if (error.data.code === 'ENOENT') this.#unsettled.push(path);
-      else this.#blocked.set(path, error.message);
-      return;
+  /** Takes in at once what has no content, and yields the files. */
+  async *#filesToRead(under: RelPath | undefined): AsyncGenerator<FileDifference> {
+    for await (const difference of this.#differences(under)) {
+      if (isFile(difference)) yield difference;
+      else if (difference.found !== undefined && difference.found.kind !== 'file')
+        await this.#add({ difference, ingested: ingestedWithoutReading(difference.found) });
     }
-    if (ingested === undefined) {
-      this.#unsettled.push(path);
-      return;
+  }
+
+  async #onRead(difference: FileDifference, outcome: Outcome): Promise<void> {
+    switch (outcome.outcome) {
+      case 'unsettled':
+        this.#unsettled.push(difference.path);
+        return;
+      case 'unreadable':
+        this.#blocked.set(difference.path, outcome.reason);
+        return;
+      case 'taken':
+        this.#files++;
+        this.#bytes += outcome.ingested.stat?.size ?? 0;
+        this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
+        await this.#add({ difference, ingested: outcome.ingested });
     }
-    if (found.kind === 'file') {
-      this.#files++;
-      this.#bytes += found.stat.size;
-      this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
-    }
-    this.#results.push({ ...difference, ingested });
+  }
+
+  async #add(result: Result): Promise<void> {
+    this.#results.push(result);
     if (this.#results.length >= resultsPerCommit) await this.#flush();
   }
 
@@ -189,45 +205,44 @@ class Scan {
   }
 
   async #commit(results: readonly Result[]): Promise<void> {
-    const { replica, folder } = this.#options;
+    const { replica } = this.#options;
+    const isKnown = replica.root === this.#root;
     const entries: Entry[] = [];
     const stats = new Map<RelPath, StatRecord | undefined>();
-    for (const { path, entry, ingested } of results) {
-      if (ingested === undefined) continue;
-      const current = await replica.tree.get(replica.root, path);
-      const again = await folder.look(path, this.#ignore);
-      if (!sameEntry(current, entry) || !matches(again, ingested)) {
+    for (const { difference, ingested } of results) {
+      const { path, entry } = difference;
+      if (!isKnown && !sameEntry(await replica.tree.get(replica.root, path), entry)) {
         this.#unsettled.push(path);
         continue;
       }
-      const restored = await this.#restoreIfTorn(current, again, ingested);
+      const restored = await this.#restoreIfTorn(difference, ingested);
       if (restored !== undefined) {
         stats.set(path, { stat: restored, racy: false });
         continue;
       }
-      const next = this.#nextEntry(path, current, ingested);
+      const next = this.#nextEntry(path, entry, ingested);
       if (next !== undefined && !this.#options.mayWrite) {
         this.#blocked.set(path, readOnlyReason);
         continue;
       }
       if (next !== undefined) entries.push(next);
       if (ingested.stat !== undefined)
-        stats.set(path, { stat: ingested.stat, racy: this.#isRacy(ingested.stat) });
+        stats.set(path, { stat: ingested.stat, racy: isRacy(ingested.stat, difference.seenAt) });
     }
     this.#changed += entries.length;
     if (entries.length > 0 || stats.size > 0) await replica.commit({ entries, stats });
+    if (isKnown) this.#root = replica.root;
   }
 
   /** A file with the time of its entry and other bytes may have been torn by a power loss. */
   async #restoreIfTorn(
-    current: Entry | undefined,
-    found: Found | undefined,
-    { content }: Ingested,
+    { path, entry }: Difference,
+    { content, stat }: Ingested,
   ): Promise<FileStat | undefined> {
-    if (current?.kind !== 'file' || found?.kind !== 'file' || content.kind !== 'file') return undefined;
-    if (content.size === current.size && content.executable !== current.executable) return undefined;
-    if (sameContent(current, supersede(current, current.path, content, noWrite))) return undefined;
-    return restoreIfTorn(this.#options.replica, this.#options.folder, current, found);
+    if (entry?.kind !== 'file' || content.kind !== 'file' || stat === undefined) return undefined;
+    if (content.size === entry.size && content.executable !== entry.executable) return undefined;
+    if (sameContent(entry, supersede(entry, path, content, noWrite))) return undefined;
+    return restoreIfTorn(this.#options.replica, this.#options.folder, entry, { kind: 'file', path, stat });
   }
 
   #nextEntry(path: RelPath, current: Entry | undefined, { content, mtimeNs }: Ingested): Entry | undefined {
@@ -287,10 +302,17 @@ class Scan {
   #isIgnored(entry: Entry): boolean {
     return this.#ignore.ignores(entry.path, entry.kind === 'directory' ? 'directory' : 'other');
   }
+}
 
-  #isRacy(stat: FileStat): boolean {
-    return BigInt(this.#options.now() - racyMs) * 1_000_000n < stat.ctimeNs;
-  }
+/** @param seenAt - unix ms, not after the file was read */
+function isRacy(stat: FileStat, seenAt: number): boolean {
+  return BigInt(seenAt - racyMs) * 1_000_000n < stat.ctimeNs;
+}
+
+type FileDifference = Difference & { readonly found: FoundFile };
+
+function isFile(difference: Difference): difference is FileDifference {
+  return difference.found?.kind === 'file';
 }
 
 const readOnlyReason =
@@ -300,13 +322,6 @@ function looksSame(found: FoundThing, entry: Entry | undefined, record: StatReco
   if (entry === undefined || entry.kind !== found.kind) return false;
   if (found.kind === 'directory') return true;
   return record !== undefined && !record.racy && statEquals(record.stat, found.stat);
-}
-
-function matches(found: Found | undefined, { content, stat }: Ingested): boolean {
-  if (found === undefined || found.kind !== content.kind) return false;
-  if (found.kind === 'file' || found.kind === 'symlink')
-    return stat !== undefined && statEquals(found.stat, stat);
-  return true;
 }
 
 /** `paths` without those that lie under another of them. */

@@ -1,0 +1,132 @@
+/**
+ * Reading many files at once, front to back, in one thread that does nothing else: what the workers of an ingest
+ * use. All of it is synchronous. Files of one directory are read in one go, since finding the way there safely costs
+ * as much as reading a small file.
+ */
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { isShoalError, systemCode } from '../error.js';
+import { baseNameOf, parentOf, type RelPath } from '../manifest/index.js';
+import { asReasonUnknown } from './faults.js';
+import { type FileStat, fileStatOf, standingAt, statEquals } from './file-stat.js';
+import { openRegular } from './open-regular.js';
+import { type At, SafePaths } from './safe-path.js';
+
+/** What another thread needs to read in the same folder. */
+export interface ReaderOptions {
+  /** Absolute, without symlinks. */
+  readonly root: string;
+  /** Of the root, as the folder was opened. */
+  readonly identity: string;
+  readonly descriptors: boolean;
+  /** Whether the file system takes different names for the same. */
+  readonly foldsNames: boolean;
+}
+
+export interface Piece {
+  readonly path: RelPath;
+  /** Bytes from the beginning of the file. */
+  readonly from: number;
+}
+
+export type PieceRead =
+  /** `isEnd`: the file ends with these bytes, and neither it nor its name has changed since it was opened. */
+  | { readonly outcome: 'read'; readonly stat: FileStat; readonly bytes: number; readonly isEnd: boolean }
+  /** It changed while it was read, or no regular file stands there any more. */
+  | { readonly outcome: 'changed' }
+  | { readonly outcome: 'unreadable'; readonly reason: string };
+
+export class FileReader {
+  readonly #options: ReaderOptions;
+  #paths: SafePaths | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads `pieces` one behind another into `into`, each up to the end of its file or as far as there is room.
+   * @returns one result a piece, in their order; all of them have changed if the root is gone
+   */
+  read(pieces: readonly Piece[], into: Uint8Array): PieceRead[] {
+    const results: PieceRead[] = [];
+    let used = 0;
+    for (let first = 0; first < pieces.length; ) {
+      const parent = parentOf((pieces[first] as Piece).path);
+      let end = first + 1;
+      while (end < pieces.length && parentOf((pieces[end] as Piece).path) === parent) end++;
+      for (const result of this.#readSiblings(parent, pieces.slice(first, end), into.subarray(used))) {
+        results.push(result);
+        if (result.outcome === 'read') used += result.bytes;
+      }
+      first = end;
+    }
+    return results;
+  }
+
+  #readSiblings(parent: RelPath | undefined, pieces: readonly Piece[], into: Uint8Array): PieceRead[] {
+    const results: PieceRead[] = [];
+    let used = 0;
+    const read = (at: At): void => {
+      for (const piece of pieces) {
+        const result = readPiece(at(baseNameOf(piece.path)), piece.from, into.subarray(used));
+        results.push(result);
+        if (result.outcome === 'read') used += result.bytes;
+      }
+    };
+    try {
+      this.#paths ??= SafePaths.of(this.#options);
+      const entered = this.#paths.enter(parent?.split('/') ?? [], { create: false }, read);
+      if (entered.outcome === 'inside') return results;
+      return pieces.map(() => ({ outcome: 'changed' }));
+    } catch (error) {
+      const failure = failureOf(error);
+      return pieces.map(() => failure);
+    }
+  }
+}
+
+function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
+  try {
+    const descriptor = openRegular(path);
+    if (descriptor === undefined) return { outcome: 'changed' };
+    try {
+      return readDescriptor(descriptor, path, from, into);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function readDescriptor(descriptor: number, path: string, from: number, into: Uint8Array): PieceRead {
+  const stat = statOf(descriptor);
+  const expected = Math.min(into.length, stat.size - from);
+  let bytes = 0;
+  while (bytes < expected) {
+    const count = readSync(descriptor, into, bytes, expected - bytes, from + bytes);
+    if (count === 0) return { outcome: 'changed' };
+    bytes += count;
+  }
+  const isEnd = from + bytes === stat.size;
+  if (expected < 0 || (isEnd && !isUnchanged(descriptor, path, stat))) return { outcome: 'changed' };
+  return { outcome: 'read', stat, bytes, isEnd };
+}
+
+function isUnchanged(descriptor: number, path: string, stat: FileStat): boolean {
+  if (!statEquals(statOf(descriptor), stat)) return false;
+  const standing = standingAt(path);
+  return standing.kind === 'file' && statEquals(standing.stat, stat);
+}
+
+function statOf(descriptor: number): FileStat {
+  return fileStatOf(fstatSync(descriptor, { bigint: true }));
+}
+
+/** ELOOP: a symlink stands there now. ENXIO: a socket. */
+function failureOf(error: unknown): PieceRead {
+  if (isShoalError(error, 'NOT_A_SHARE')) return { outcome: 'changed' };
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO') return { outcome: 'changed' };
+  return { outcome: 'unreadable', reason: asReasonUnknown(error) };
+}

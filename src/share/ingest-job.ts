@@ -1,0 +1,112 @@
+/**
+ * One job of an ingest: pieces of files are read into a window, cut, hashed, and then, for the chunks that the store
+ * asks for, encoded. The same code runs in a worker thread and, for a few files, in this one.
+ *
+ * Two phases, so that what the store has is never compressed: the reading tells the ids, the answer says which chunks
+ * are wanted.
+ */
+import {
+  type ChunkingParameters,
+  type Codec,
+  chunkIdBytes,
+  closeWindow,
+  cutWindow,
+  encodeChunkInto,
+  hashBytes,
+  openWindow,
+  type Window,
+} from '../chunking/index.js';
+import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
+
+/** Pieces that fit into one window together; a long file's piece is what fits. */
+export type Job = readonly Piece[];
+
+/** What became of a piece. `lengths` are its chunks'; of a piece that does not end its file the last bytes are left uncut. */
+export type PieceCut =
+  | {
+      readonly outcome: 'read';
+      readonly stat: FileStat;
+      readonly lengths: readonly number[];
+      readonly isEnd: boolean;
+    }
+  | Exclude<PieceRead, { readonly outcome: 'read' }>;
+
+/** The first phase. */
+export interface JobRead {
+  /** One for each piece. */
+  readonly pieces: readonly PieceCut[];
+  /** Of all chunks, one behind another, 32 bytes each. */
+  readonly ids: Uint8Array;
+}
+
+/** The second phase: the wanted chunks, in order, their encoded bytes one behind another. */
+export interface JobEncoded {
+  readonly codecs: readonly Codec[];
+  readonly lengths: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A job under way. Must be ended by `encode` or by `abandon`. */
+export class RunningJob {
+  readonly #window: Window;
+  /** Begin and length of each chunk in the window. */
+  readonly #chunks: { readonly start: number; readonly length: number }[] = [];
+  readonly read: JobRead;
+
+  constructor(reader: FileReader, parameters: ChunkingParameters, job: Job) {
+    this.#window = openWindow();
+    try {
+      this.read = this.#read(reader, parameters, job);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
+  /** @param wanted - a byte for each chunk: 0 if it is not */
+  encode(wanted: Uint8Array): JobEncoded {
+    try {
+      const chunks = this.#chunks.filter((_, index) => wanted[index] !== 0);
+      const into = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+      const codecs: Codec[] = [];
+      const lengths: number[] = [];
+      let used = 0;
+      for (const { start, length } of chunks) {
+        const plain = this.#window.bytes.subarray(start, start + length);
+        const encoded = encodeChunkInto(plain, into.subarray(used));
+        codecs.push(encoded.codec);
+        lengths.push(encoded.length);
+        used += encoded.length;
+      }
+      return { codecs, lengths, bytes: into.subarray(0, used) };
+    } finally {
+      this.abandon();
+    }
+  }
+
+  abandon(): void {
+    closeWindow(this.#window);
+  }
+
+  #read(reader: FileReader, parameters: ChunkingParameters, job: Job): JobRead {
+    let start = 0;
+    const pieces = reader.read(job, this.#window.bytes).map((piece): PieceCut => {
+      if (piece.outcome !== 'read') return piece;
+      const { stat, isEnd } = piece;
+      const end = start + piece.bytes;
+      const lengths = cutWindow(this.#window, { start, end, isEnd }, parameters);
+      for (const length of lengths) {
+        this.#chunks.push({ start, length });
+        start += length;
+      }
+      start = end;
+      return { outcome: 'read', stat, lengths, isEnd };
+    });
+    const ids = new Uint8Array(this.#chunks.length * chunkIdBytes);
+    for (const [index, chunk] of this.#chunks.entries()) {
+      const plain = this.#window.bytes.subarray(chunk.start, chunk.start + chunk.length);
+      ids.set(hashBytes(plain), index * chunkIdBytes);
+    }
+    return { pieces, ids };
+  }
+}

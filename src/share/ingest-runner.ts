@@ -1,0 +1,121 @@
+/**
+ * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
+ * longer to start than that takes to do; all later ones in worker threads.
+ *
+ * Bound: at most `jobsPerWorker` jobs a worker are between their beginning and the end of their second phase, each with
+ * one window and as many encoded bytes; whoever comes then waits.
+ */
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { ChunkingParameters } from '../chunking/index.js';
+import { FileReader, type ReaderOptions } from '../folder/index.js';
+import { type Job, type JobEncoded, type JobRead, RunningJob } from './ingest-job.js';
+import type { WorkerTask } from './ingest-worker.js';
+import { Slots } from './slots.js';
+
+/** A job whose first phase is done. `finish` must be called, once. */
+export interface StartedJob {
+  readonly read: JobRead;
+  /** @param wanted - a byte for each chunk: 0 if it is not */
+  finish(wanted: Uint8Array): Promise<JobEncoded>;
+}
+
+/** More threads than this would wait for the disk and for this thread. */
+const workersMax = 8;
+/** One is being read while another one waits for its answer. */
+const jobsPerWorker = 2;
+const workerMemoryMb = 64;
+/** Under a test runner this file is TypeScript; threads run what was built of it. */
+const workerFile = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/src/share/ingest-worker.js', import.meta.url)
+  : new URL('./ingest-worker.js', import.meta.url);
+
+export class IngestRunner {
+  readonly #folder: ReaderOptions;
+  readonly #cutting: ChunkingParameters;
+  readonly #slots: Slots;
+  readonly #workers = Math.min(availableParallelism(), workersMax);
+  #pool: Piscina | undefined;
+  #isFirst = true;
+
+  constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
+    this.#folder = folder;
+    this.#cutting = cutting;
+    this.#slots = new Slots(this.#workers * jobsPerWorker);
+  }
+
+  /** Runs the first phase of `job`, when there is room. @throws ShoalError NOT_A_SHARE */
+  async start(job: Job): Promise<StartedJob> {
+    await this.#slots.take();
+    try {
+      if (!this.#isFirst) return await this.#startInWorker(job);
+      this.#isFirst = false;
+      return this.#startHere(job);
+    } catch (error) {
+      this.#slots.give();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.destroy();
+  }
+
+  #startHere(job: Job): StartedJob {
+    const running = new RunningJob(new FileReader(this.#folder), this.#cutting, job);
+    const finish = async (wanted: Uint8Array): Promise<JobEncoded> => {
+      try {
+        return running.encode(wanted);
+      } finally {
+        this.#slots.give();
+      }
+    };
+    return { read: running.read, finish };
+  }
+
+  async #startInWorker(job: Job): Promise<StartedJob> {
+    this.#pool ??= this.#openPool();
+    const { port1, port2 } = new MessageChannel();
+    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, job, port: port2 };
+    const done: Promise<void> = this.#pool.run(task, { transferList: [port2] });
+    const next = async <T>(): Promise<T> => {
+      // A task that fails sends nothing more.
+      const failed = done.then(() => new Promise<never>(() => undefined));
+      const [message] = (await Promise.race([once(port1, 'message'), failed])) as [T];
+      return message;
+    };
+    const end = (): void => {
+      port1.close();
+      this.#slots.give();
+    };
+    try {
+      const read = await next<JobRead>();
+      const finish = async (wanted: Uint8Array): Promise<JobEncoded> => {
+        try {
+          const encoded = next<JobEncoded>();
+          port1.postMessage(wanted);
+          return await encoded;
+        } finally {
+          end();
+        }
+      };
+      return { read, finish };
+    } catch (error) {
+      port1.close();
+      throw error;
+    }
+  }
+
+  #openPool(): Piscina {
+    return new Piscina({
+      filename: workerFile.href,
+      minThreads: this.#workers,
+      maxThreads: this.#workers,
+      concurrentTasksPerWorker: jobsPerWorker,
+      atomics: 'disabled', // a worker that waits for an answer must hear of its next task
+      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb },
+    });
+  }
+}

@@ -1,0 +1,27 @@
+/** A worker thread of an ingest. While one job waits for its answer, the next one is read. */
+import { once } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
+import type { ChunkingParameters } from '../chunking/index.js';
+import { FileReader, type ReaderOptions } from '../folder/index.js';
+import { type Job, RunningJob } from './ingest-job.js';
+
+export interface WorkerTask {
+  /** The same for all tasks of a pool. */
+  readonly folder: ReaderOptions;
+  readonly cutting: ChunkingParameters;
+  readonly job: Job;
+  /** Carries what was read, then the answer which chunks are wanted, then what was encoded. */
+  readonly port: MessagePort;
+}
+
+let reader: FileReader | undefined;
+
+export default async function work({ folder, cutting, job, port }: WorkerTask): Promise<void> {
+  reader ??= new FileReader(folder);
+  const running = new RunningJob(reader, cutting, job);
+  const answer = once(port, 'message');
+  port.postMessage(running.read);
+  const [wanted] = (await answer) as [Uint8Array];
+  const encoded = running.encode(wanted);
+  port.postMessage(encoded, [encoded.bytes.buffer]);
+}
