@@ -33,6 +33,7 @@ const ONE_FILE_PACKAGES = {
   'zstd-napi': '^src/chunking/',
   'blake3-wasm': '^src/chunking/',
   '@napi-rs/blake-hash': '^src/chunking/',
+  uqr: '^src/cli/',
 };
 
 module.exports = {

@@ -7,6 +7,7 @@ export { exitCodeOfSync, exitCodes } from './exit-code.js';
 export { countOf, formatBytes, shortId } from './format.js';
 export { printable } from './printable.js';
 export { DoneProgress, RestProgress } from './progress.js';
+export { drawQrCode } from './qr-code.js';
 export { describeStatus } from './status-lines.js';
 export { describeSync } from './sync-lines.js';
 export { describeVerify } from './verify-lines.js';

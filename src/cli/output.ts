@@ -76,10 +76,31 @@ export class Output {
     this.#hasProgress = false;
   }
 
+  /**
+   * The terminal on which something can be drawn for people beside the result; undefined if there is none. That is
+   * stderr, as stdout may be read by a script while stderr is not.
+   */
+  get canvas(): { readonly columns: number; readonly hasColours: boolean } | undefined {
+    const stream = this.#canvasStream;
+    // A terminal that does not know its size says 0.
+    return stream && { columns: stream.columns || columnsDefault, hasColours: !this.#isPlain };
+  }
+
+  /** Lines for `canvas`; dropped if there is none. */
+  draw(lines: readonly string[]): void {
+    const stream = this.#canvasStream;
+    if (stream !== undefined) for (const line of lines) this.#line(stream, line);
+  }
+
   /** `text` in a style, where lines that are said may have one. */
   paint(style: Style, text: string): string {
     const stream = this.json ? this.#stderr : this.#stdout;
     return stream.isTTY === true && !this.#isPlain ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  get #canvasStream(): Terminal | undefined {
+    if (this.#stderr.isTTY === true) return this.#stderr;
+    return this.#stdout.isTTY === true && !this.json ? this.#stdout : undefined;
   }
 
   #line(stream: Terminal, line: string): void {

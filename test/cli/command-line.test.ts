@@ -44,7 +44,7 @@ describe('help', () => {
 
   it.concurrent.each([
     ['init', ['--name']],
-    ['invite', ['--role', '--expires', '--address']],
+    ['invite', ['--role', '--expires', '--address', '--qr']],
     ['join', ['--name', '--wait', 'TICKET']],
     ['watch', ['--port', '--peer']],
     ['sync', ['--peer', '--timeout']],
@@ -64,6 +64,7 @@ describe('errors', () => {
     [['status', '--frob'], 2, 'shoal: Nonexistent flag: --frob; see `shoal status --help`.\n'],
     [['join'], 2, 'shoal: Missing 1 required arg: TICKET; see `shoal join --help`.\n'],
     [['invite', '--expires', 'soon'], 2, /^shoal: --expires soon is not a duration: .*\n$/],
+    [['invite', '--qr'], 2, /^shoal: --qr needs a terminal to draw on, .*\n$/],
     [['sync', '--peer', 'nowhere'], 2, /^shoal: "nowhere" is not an address: .*\n$/],
     [['snyc'], 2, 'shoal: There is no command "snyc"; see `shoal --help`.\n'],
     [['status'], 10, /^shoal: .* is not in a share: .*\n$/],

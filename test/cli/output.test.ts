@@ -59,6 +59,25 @@ describe('Output', () => {
   });
 });
 
+describe('drawing', () => {
+  it('goes to stderr if that is a terminal, so that stdout keeps the result alone', () => {
+    const { output, stdout, stderr } = setUp({ isTTY: true, columns: 40 });
+    expect(output.canvas).toEqual({ columns: 40, hasColours: true });
+    output.draw(['##']);
+    expect([stdout.text, stderr.text]).toEqual(['', '##\n']);
+  });
+
+  it('goes to stdout if only that is a terminal, and nowhere if none is', () => {
+    const stdout = new FakeTerminal({ isTTY: true, columns: 0 });
+    const stderr = new FakeTerminal();
+    const output = new Output({ stdout, stderr, json: false, env: { NO_COLOR: '1' } });
+    expect(output.canvas).toEqual({ columns: 80, hasColours: false });
+    output.draw(['##']);
+    expect([stdout.text, stderr.text]).toEqual(['##\n', '']);
+    expect(setUp().output.canvas).toBeUndefined();
+  });
+});
+
 describe('progress', () => {
   const clock = { ms: 0 };
   const now = (): number => clock.ms;
