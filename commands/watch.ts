@@ -11,6 +11,7 @@ export default class Watch extends BaseCommand {
   static override examples = [
     '<%= config.bin %> watch ~/notes',
     '<%= config.bin %> watch --peer 192.168.1.20:22001',
+    '<%= config.bin %> watch --limit-up 500KB/s --limit-down 5MB/s',
   ];
   static override args = {
     dir: Args.string({ name: 'DIR', description: 'a folder in the share; the current one if not given' }),
@@ -27,6 +28,15 @@ export default class Watch extends BaseCommand {
       helpValue: 'HOST:PORT',
       description: 'another address to dial',
     }),
+    'limit-up': Flags.string({
+      helpValue: 'RATE',
+      description:
+        'the most to send, to all peers together: 500KB/s, 5MB/s, 1.5MiB/s, or none; `limitUp` in the settings if not given',
+    }),
+    'limit-down': Flags.string({
+      helpValue: 'RATE',
+      description: 'the most to receive, from all peers together; `limitDown` in the settings if not given',
+    }),
   };
 
   protected override get endsByInterrupt(): boolean {
@@ -35,8 +45,11 @@ export default class Watch extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Watch);
-    const { findShare, parseAddress, watchShare } = await import('../src/share/index.js');
+    const { findShare, parseAddress, parseRate, watchShare } = await import('../src/share/index.js');
     const peers = (flags.peer ?? []).map(parseAddress);
+    const limits = { limitUp: flags['limit-up'], limitDown: flags['limit-down'] };
+    if (limits.limitUp !== undefined) parseRate(limits.limitUp, { name: '--limit-up' });
+    if (limits.limitDown !== undefined) parseRate(limits.limitDown, { name: '--limit-down' });
     const layout = await findShare(args.dir ?? process.cwd());
     const lines = new EventLines(this.output, this.now);
     const onReaderGone = (): void => this.interrupt.trigger();
@@ -45,6 +58,7 @@ export default class Watch extends BaseCommand {
       await watchShare(layout, {
         port: flags.port,
         peers,
+        ...limits,
         now: this.now,
         random: Math.random,
         listener: (event) => lines.write(event),

@@ -7,6 +7,7 @@ import { ShoalError } from '../error.js';
 import { parseAddress as parseSocketAddress } from '../network/index.js';
 import { deviceNameLengthMax, parseShareId, type ShareId } from '../trust/index.js';
 import type { Layout } from './layout.js';
+import { parseRate } from './rate.js';
 import { writeDurably } from './secrets.js';
 
 export interface Config {
@@ -17,6 +18,9 @@ export interface Config {
   readonly port: number;
   /** HOST:PORT of peers to dial, besides those that are learnt. */
   readonly peers: readonly string[];
+  /** The most that chunks may take, to and from all peers together, as `parseRate` reads it; none if not given. */
+  readonly limitUp?: string;
+  readonly limitDown?: string;
 }
 
 export const defaultPort = 22001;
@@ -64,10 +68,10 @@ export function parseAddress(text: string): string {
 }
 
 function validate(layout: Layout, fields: Record<string, unknown>): Config {
-  const known = new Set(['share', 'name', 'port', 'peers']);
+  const known = new Set(['share', 'name', 'port', 'peers', 'limitUp', 'limitDown']);
   for (const key of Object.keys(fields))
     if (!known.has(key)) throw wrong(layout, `it has the unknown setting "${key}"`);
-  const { share, name, port, peers } = fields;
+  const { share, name, port, peers, limitUp, limitDown } = fields;
   if (typeof share !== 'string') throw wrong(layout, '"share" must be a share id');
   if (typeof name !== 'string' || name === '' || name.length > deviceNameLengthMax) {
     throw wrong(layout, `"name" must be a text of 1 to ${deviceNameLengthMax} characters`);
@@ -79,16 +83,30 @@ function validate(layout: Layout, fields: Record<string, unknown>): Config {
     throw wrong(layout, `"peers" must be a list of at most ${peersMax} addresses`);
   }
   try {
-    return { share: parseShareId(share), name, port, peers: peers.map((peer: string) => parseAddress(peer)) };
+    return {
+      share: parseShareId(share),
+      name,
+      port,
+      peers: peers.map((peer: string) => parseAddress(peer)),
+      ...(limitUp === undefined ? {} : { limitUp: checkRate(limitUp, '"limitUp"') }),
+      ...(limitDown === undefined ? {} : { limitDown: checkRate(limitDown, '"limitDown"') }),
+    };
   } catch (cause) {
     throw wrong(layout, cause instanceof Error ? cause.message : 'a value is wrong', cause);
   }
 }
 
+/** @returns the text, so that the settings are written again as a person wrote them */
+function checkRate(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new ShoalError('USAGE', `${name} must be a text such as "5MB/s"`);
+  parseRate(value, { name });
+  return value;
+}
+
 function wrong(layout: Layout, why: string, cause?: unknown): ShoalError {
   return new ShoalError(
     'USAGE',
-    `The settings in ${layout.config} are wrong: ${why}. Correct the file and try again.`,
+    `The settings in ${layout.config} are wrong: ${why.replace(/\.$/, '')}. Correct the file and try again.`,
     {
       ...(cause === undefined ? {} : { cause }),
     },

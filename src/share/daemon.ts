@@ -16,6 +16,7 @@ import { saveMembership } from './membership-copy.js';
 import { Mesh } from './mesh.js';
 import type { OpenShare } from './open-share.js';
 import { PullLoop, type PullTarget } from './pull-loop.js';
+import { parseRate } from './rate.js';
 import { type ReconcileResult, reconcile } from './reconcile.js';
 import type { ScanOptions, ScanResult } from './scan.js';
 import { ScanLoop } from './scan-loop.js';
@@ -24,6 +25,9 @@ export interface DaemonOptions {
   readonly port?: number | undefined;
   /** HOST:PORT, beside those in the settings. */
   readonly peers: readonly string[];
+  /** Rates as `parseRate` reads them, in place of those in the settings. */
+  readonly limitUp?: string | undefined;
+  readonly limitDown?: string | undefined;
   /** Whether to watch the folder; without it only the scans that are asked for happen. */
   readonly watch: boolean;
   readonly now: () => number;
@@ -98,6 +102,8 @@ export class Daemon {
       port: options.port ?? share.config.port,
       portTries: options.port === undefined ? portTries : 0,
       peers: [...share.config.peers, ...options.peers],
+      limitUp: rateOf(options.limitUp ?? share.config.limitUp, '--limit-up'),
+      limitDown: rateOf(options.limitDown ?? share.config.limitDown, '--limit-down'),
       now: options.now,
       random: options.random,
       events: {
@@ -439,6 +445,10 @@ export class Daemon {
   get stopped(): AbortSignal {
     return this.#stop.signal;
   }
+}
+
+function rateOf(text: string | undefined, name: string): number | undefined {
+  return text === undefined ? undefined : parseRate(text, { name });
 }
 
 /** Faults after which going on could lose data: the folder is gone, the store cannot be trusted, or it is a bug. */

@@ -3,16 +3,20 @@
  * that arrives against its id, and keeps it in the store before the promise resolves.
  *
  * Bounds: at most `wantedBytesMax` are wanted at a time, whoever asks; the planner bounds what is requested of one peer.
+ * A limit on the rate holds chunks back before anybody is asked for them, so that no peer's stream fills up behind it,
+ * and no peer counts as stalled for what it was not asked.
  */
 import { type ChunkId, type EncodedChunk, plainOfChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { ChunkStore } from '../store/index.js';
 import { type Message, type PullEffect, type PullEvent, PullPlanner } from '../transfer/index.js';
 import type { DeviceId } from '../trust/index.js';
+import type { Pacer } from './pacer.js';
 
 export interface FetcherOptions {
   readonly chunks: ChunkStore;
   readonly now: () => number;
+  readonly pacer: Pacer;
   readonly send: (device: DeviceId, message: Message) => void;
   /** The planner gave up on a peer: close its session. */
   readonly onBadSource: (device: DeviceId, reason: string) => void;
@@ -20,6 +24,8 @@ export interface FetcherOptions {
 
 interface Waiter {
   readonly bytes: number;
+  /** Who may have it, until its turn has come and the planner knows. */
+  untold: Set<DeviceId> | undefined;
   readonly promise: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: ShoalError) => void;
@@ -49,19 +55,28 @@ export class Fetcher {
   async fetch(id: ChunkId, bytes: number, sources: readonly DeviceId[]): Promise<void> {
     const running = this.#waiters.get(id);
     if (running !== undefined) {
-      this.#handle({ type: 'want', items: [{ id, bytes }], sources: [...sources] });
+      this.#addSources(id, running, sources);
       return running.promise;
     }
     while (this.#wantedBytes >= wantedBytesMax)
       await new Promise<void>((resolve) => this.#blocked.push(resolve));
     if (this.#isClosed) throw closing();
     const again = this.#waiters.get(id);
-    if (again !== undefined) return again.promise;
-    const waiter = newWaiter(bytes);
+    if (again !== undefined) {
+      this.#addSources(id, again, sources);
+      return again.promise;
+    }
+    const waiter = newWaiter(bytes, sources);
     this.#waiters.set(id, waiter);
     this.#wantedBytes += bytes;
-    this.#handle({ type: 'want', items: [{ id, bytes }], sources: [...sources] });
+    if (this.#options.pacer.isLimited) this.#wantInTurn(id, waiter);
+    else this.#want(id, waiter);
     return waiter.promise;
+  }
+
+  /** `source` answers, but later. */
+  sourceBusy(source: DeviceId): void {
+    this.#handle({ type: 'busy', source });
   }
 
   sourceUp(source: DeviceId): void {
@@ -88,6 +103,9 @@ export class Fetcher {
       return;
     }
     this.payloadIn += chunk.bytes.length;
+    // Its turn was for the most it could take; compressed, or a small node, it took less.
+    if (waiter.untold === undefined)
+      this.#options.pacer.giveBack(Math.max(0, waiter.bytes - chunk.bytes.length));
     this.#handle({ type: 'arrived', source, id, bytes: chunk.plainLength });
     try {
       await this.#options.chunks.put(id, chunk);
@@ -108,10 +126,33 @@ export class Fetcher {
   /** Rejects everything that is waited for, and whoever asks from now on. */
   close(): void {
     this.#isClosed = true;
+    this.#options.pacer.close();
     for (const wake of this.#blocked.splice(0)) wake();
     for (const id of [...this.#waiters.keys()]) {
       this.#settle(id, (waiter) => waiter.reject(closing()));
     }
+  }
+
+  #wantInTurn(id: ChunkId, waiter: Waiter): void {
+    this.#options.pacer.take(waiter.bytes).then(
+      () => {
+        if (this.#waiters.get(id) === waiter) this.#want(id, waiter);
+        else this.#options.pacer.giveBack(waiter.bytes); // It came unasked meanwhile.
+      },
+      (error: ShoalError) => this.#settle(id, ({ reject }) => reject(error)),
+    );
+  }
+
+  #want(id: ChunkId, waiter: Waiter): void {
+    const sources = [...(waiter.untold ?? [])];
+    waiter.untold = undefined;
+    this.#handle({ type: 'want', items: [{ id, bytes: waiter.bytes }], sources });
+  }
+
+  /** More peers turned out to have what is wanted already. */
+  #addSources(id: ChunkId, { bytes, untold }: Waiter, sources: readonly DeviceId[]): void {
+    if (untold === undefined) this.#handle({ type: 'want', items: [{ id, bytes }], sources: [...sources] });
+    else for (const source of sources) untold.add(source);
   }
 
   #handle(event: PullEvent): void {
@@ -159,12 +200,12 @@ function unobtainable(id: ChunkId): ShoalError {
   );
 }
 
-function newWaiter(bytes: number): Waiter {
+function newWaiter(bytes: number, sources: readonly DeviceId[]): Waiter {
   let resolve: () => void = () => undefined;
   let reject: (error: ShoalError) => void = () => undefined;
   const promise = new Promise<void>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });
-  return { bytes, promise, resolve, reject };
+  return { bytes, untold: new Set(sources), promise, resolve, reject };
 }

@@ -24,6 +24,7 @@ export { parseAddress } from './config.js';
 export type { Counts, Daemon } from './daemon.js';
 export type { ShareEvent, ShareListener } from './event.js';
 export { findShare, type Layout } from './layout.js';
+export { parseRate } from './rate.js';
 export type { PeerStatus, Status, Transfer } from './status.js';
 export type { SyncResult } from './sync.js';
 export type { VerifyResult } from './verify.js';

@@ -27,6 +27,9 @@ export interface MeshOptions {
   readonly portTries: number;
   /** HOST:PORT */
   readonly peers: readonly string[];
+  /** Bytes of chunks a second, to all peers and from all peers; undefined: no limit. */
+  readonly limitUp: number | undefined;
+  readonly limitDown: number | undefined;
   readonly now: () => number;
   readonly random: () => number;
   readonly events: MeshEvents;

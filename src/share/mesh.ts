@@ -26,6 +26,7 @@ import { admitGuest } from './admission.js';
 import { Fetcher } from './fetcher.js';
 import { readKnown } from './known-members.js';
 import type { MeshOptions } from './mesh-options.js';
+import { Pacer } from './pacer.js';
 import { type Hello, PeerLink } from './peer-link.js';
 
 /** Two sessions of one device that opened within this time were dialled side by side; otherwise the newer one is the live one. */
@@ -44,6 +45,8 @@ export class Mesh {
   readonly #fresh = new Set<DeviceId>();
   readonly #heardAt = new Map<DeviceId, number>();
   readonly #closing = new AbortController();
+  /** Of what is served, to all peers together. */
+  readonly #upPacer: Pacer;
   #endpoint: Endpoint | undefined;
   #fetchTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -52,9 +55,12 @@ export class Mesh {
   private constructor(options: MeshOptions, gossip: Gossip) {
     this.#options = options;
     this.#gossip = gossip;
+    const { now, limitUp, limitDown } = options;
+    this.#upPacer = new Pacer({ bytesPerSecond: limitUp, now });
     this.fetcher = new Fetcher({
       chunks: options.replica.store.chunks,
-      now: options.now,
+      now,
+      pacer: new Pacer({ bytesPerSecond: limitDown, now }),
       send: (device, message) => this.#send(device, message),
       onBadSource: (device, reason) => this.#drop(device, reason),
     });
@@ -164,6 +170,7 @@ export class Mesh {
     clearTimeout(this.#timer);
     clearInterval(this.#fetchTimer);
     this.fetcher.close();
+    this.#upPacer.close();
     for (const { session } of this.#links.values()) session.close('this device is closing the share');
     await this.#endpoint?.close();
   }
@@ -231,6 +238,7 @@ export class Mesh {
       address,
       openedAt: now(),
       chunks: replica.store.chunks,
+      pacer: this.#upPacer,
       hello: {
         type: 'hello',
         protocol: 1,
@@ -308,6 +316,7 @@ export class Mesh {
         return;
       case 'pong':
         this.#heard(device);
+        this.fetcher.sourceBusy(device);
         return;
       case 'refuse':
         this.#drop(device, message.text);

@@ -8,6 +8,7 @@ import type { Session } from '../network/index.js';
 import type { ChunkStore } from '../store/index.js';
 import { decodeMessage, encodeMessage, type Message } from '../transfer/index.js';
 import type { DeviceId } from '../trust/index.js';
+import type { Pacer } from './pacer.js';
 import { PeerServer } from './server.js';
 
 export type Hello = Extract<Message, { type: 'hello' }>;
@@ -30,6 +31,8 @@ export interface PeerLinkOptions {
   readonly address: string;
   readonly openedAt: number;
   readonly chunks: ChunkStore;
+  /** Holds what is served to all peers together to a rate. */
+  readonly pacer: Pacer;
   readonly hello: Hello;
   readonly handlers: PeerLinkHandlers;
 }
@@ -52,7 +55,7 @@ export class PeerLink {
     this.address = options.address;
     this.openedAt = options.openedAt;
     this.#handlers = options.handlers;
-    this.#server = new PeerServer(options.session, options.chunks);
+    this.#server = new PeerServer(options.session, options.chunks, options.pacer);
     // Before anything else: `start` may deliver the peer's hello at once, and it is answered at once.
     this.send(options.hello);
   }
@@ -89,6 +92,7 @@ export class PeerLink {
   /** Ends the session; the handlers are not called any more. */
   close(reason: string): void {
     this.#isClosed = true;
+    this.#server.close();
     this.session.close(reason);
   }
 

@@ -16,9 +16,11 @@ export {
 export type { PullEffect, PullEvent, SourceView, WantedChunk } from './pull-event.js';
 export { PullPlanner, wantedMax } from './pull-planner.js';
 export {
+  busyMsMax,
   creditBytesMax,
   creditIdsMax,
   stalledAfterMs,
   unreachableAfterMs,
   wrongChunksMax,
 } from './pull-source.js';
+export { TokenBucket } from './token-bucket.js';

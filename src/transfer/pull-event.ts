@@ -20,6 +20,8 @@ export type PullEvent<Source extends string = DeviceId> =
   /** `bytes` as received, for the books. The caller has checked the hash and has the chunk. */
   | { readonly type: 'arrived'; readonly source: Source; readonly id: ChunkId; readonly bytes: number }
   | { readonly type: 'absent'; readonly source: Source; readonly ids: readonly ChunkId[] }
+  /** The source said that it will answer, later: it keeps to a rate. */
+  | { readonly type: 'busy'; readonly source: Source }
   /** What came under this id was not the chunk: it did not decode, or the hash differs. */
   | { readonly type: 'wrong'; readonly source: Source; readonly id: ChunkId }
   /** Not wanted any more, or had from elsewhere. */
@@ -34,7 +36,7 @@ export type PullEffect<Source extends string = DeviceId> =
   | { readonly type: 'unobtainable'; readonly ids: readonly ChunkId[] }
   /** Gave `wrongChunksMax` wrong chunks: nothing is asked of it again. */
   | { readonly type: 'distrust'; readonly source: Source }
-  /** Was asked, and has sent nothing for `stalledAfterMs`: close the session. */
+  /** Was asked, and has sent nothing for `stalledAfterMs`, or no answer for `busyMsMax`: close the session. */
   | { readonly type: 'stalled'; readonly source: Source };
 
 export interface SourceView<Source extends string = DeviceId> {

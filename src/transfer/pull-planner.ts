@@ -80,6 +80,9 @@ export class PullPlanner<Source extends string = DeviceId> {
       case 'arrived':
         this.#arrived(event.source, event.id, event.bytes, now);
         break;
+      case 'busy':
+        this.#sourceOf(event.source, now).noteBusy(now);
+        break;
       case 'absent':
         for (const id of event.ids) this.#failed(event.source, id, now);
         break;

@@ -18,6 +18,8 @@ const requestBytesMin = 1024 * 1024;
 export const wrongChunksMax = 3;
 /** A source that was asked and sends nothing for so long is stalled. */
 export const stalledAfterMs = 30_000;
+/** One that says it is at it, because it keeps to a rate, may take so long for an answer, and no longer. */
+export const busyMsMax = 600_000;
 /** A source that is down for so long is no hope for what only it has. */
 export const unreachableAfterMs = 30_000;
 
@@ -28,6 +30,8 @@ export class PullSource<Source extends string> {
   #up = false;
   #downSince: number;
   #lastAnswerAt: number;
+  /** Of an answer, or of a word that one is to come. */
+  #lastSignAt: number;
   #stalledReported = false;
   #wrongChunks = 0;
   receivedChunks = 0;
@@ -37,6 +41,7 @@ export class PullSource<Source extends string> {
     this.source = source;
     this.#downSince = now;
     this.#lastAnswerAt = now;
+    this.#lastSignAt = now;
   }
 
   get up(): boolean {
@@ -76,7 +81,7 @@ export class PullSource<Source extends string> {
 
   open(now: number): void {
     this.#up = true;
-    this.#lastAnswerAt = now;
+    this.#answered(now);
     this.#stalledReported = false;
   }
 
@@ -90,14 +95,14 @@ export class PullSource<Source extends string> {
   ask(id: ChunkId, bytes: number, now: number): void {
     assert(this.usable && this.hasRoomFor(bytes), 'nothing is asked beyond the credit');
     assert(!this.#asked.has(id), 'nothing is asked twice');
-    if (this.#asked.size === 0) this.#lastAnswerAt = now;
+    if (this.#asked.size === 0) this.#answered(now);
     this.#asked.set(id, bytes);
     this.#askedBytes += bytes;
   }
 
   /** Gives the credit of `id` back: it was answered. @returns whether it had been asked for */
   release(id: ChunkId, now: number): boolean {
-    this.#lastAnswerAt = now;
+    this.#answered(now);
     this.#stalledReported = false;
     const bytes = this.#asked.get(id);
     if (bytes === undefined) return false;
@@ -120,11 +125,21 @@ export class PullSource<Source extends string> {
     return this.#wrongChunks === wrongChunksMax;
   }
 
+  /** It is alive and will answer, later. */
+  noteBusy(now: number): void {
+    this.#lastSignAt = now;
+  }
+
   /** Whether it has just become stalled: true once for each time. */
   noticeStall(now: number): boolean {
-    if (this.#stalledReported || this.#asked.size === 0 || now - this.#lastAnswerAt < stalledAfterMs)
-      return false;
+    if (this.#stalledReported || this.#asked.size === 0) return false;
+    if (now - this.#lastSignAt < stalledAfterMs && now - this.#lastAnswerAt < busyMsMax) return false;
     this.#stalledReported = true;
     return true;
+  }
+
+  #answered(now: number): void {
+    this.#lastAnswerAt = now;
+    this.#lastSignAt = now;
   }
 }

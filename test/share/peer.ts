@@ -14,6 +14,13 @@ export async function scratchDirectory(): Promise<{ path: string; remove: () => 
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
+interface StartOptions {
+  watch?: boolean;
+  peers?: string[];
+  limitUp?: string;
+  limitDown?: string;
+}
+
 export class Peer {
   readonly directory: string;
   readonly events: ShareEvent[] = [];
@@ -54,7 +61,7 @@ export class Peer {
   }
 
   /** Runs the share until `stop`. */
-  async start(options: { watch?: boolean; peers?: string[] } = {}): Promise<void> {
+  async start(options: StartOptions = {}): Promise<void> {
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     await new Promise<void>((resolve, reject) => {
@@ -63,6 +70,8 @@ export class Peer {
         {
           port: 0,
           peers: options.peers ?? [],
+          limitUp: options.limitUp,
+          limitDown: options.limitDown,
           watch: options.watch ?? true,
           now,
           random: Math.random,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { approveDeletions } from '../../src/share/index.js';
 import { layoutOf } from '../../src/share/layout.js';
+import { seededBytes as seeded } from '../chunking/seeded-bytes.js';
 import { Peer, scratchDirectory, untilEqual } from './peer.js';
 
 let scratch: { path: string; remove: () => Promise<void> };
@@ -21,6 +22,8 @@ afterEach(async () => {
   await Promise.all(peers.map((peer) => peer.stop()));
   await scratch.remove();
 });
+
+const seededBytes = (seed: number, bytes: number): Buffer => Buffer.from(seeded(seed, bytes));
 
 async function pair(
   fill: (directory: string) => Promise<void> = async () => undefined,
@@ -134,6 +137,45 @@ describe('two peers', () => {
     await b.start();
     await untilEqual([a, b]);
     expect(b.running.share.replica.root).toBe(root);
+  });
+
+  it('keep to limits on the rate, and all of it arrives', async () => {
+    const directory = join(scratch.path, 'a');
+    await mkdir(directory);
+    const large = seededBytes(7, 1_000_000);
+    await writeFile(join(directory, 'large.bin'), large);
+    const a = await Peer.init(directory, 'a');
+    await a.start({ limitUp: '1.5MB/s' });
+    const b = await Peer.join(join(scratch.path, 'b'), 'b', a);
+    peers.push(a, b);
+    const startedAt = performance.now();
+    await b.start({ limitDown: '600KB/s' });
+    await untilEqual([a, b]);
+    const seconds = (performance.now() - startedAt) / 1000;
+    expect(large.equals(await readFile(join(b.directory, 'large.bin')))).toBe(true);
+    const { payloadIn } = b.running.mesh.traffic;
+    // No upper bound on the time is tested: the machine may be slow. A quarter of a second's bytes may go at once.
+    expect(payloadIn).toBeLessThanOrEqual((seconds + 0.25) * 600_000);
+    expect(payloadIn).toBeGreaterThanOrEqual(large.length);
+  });
+
+  it('stop at once while something waits for its turn under a limit', async () => {
+    const directory = join(scratch.path, 'a');
+    await mkdir(directory);
+    await writeFile(join(directory, 'large.bin'), seededBytes(8, 3_000_000));
+    const a = await Peer.init(directory, 'a');
+    await a.start({ limitUp: '20KB/s' });
+    const b = await Peer.join(join(scratch.path, 'b'), 'b', a);
+    peers.push(a, b);
+    await b.start({ limitDown: '20KB/s' });
+    await expect.poll(() => b.running.pending.files, { interval: 20, timeout: 20_000 }).toBe(1);
+    const startedAt = performance.now();
+    await Promise.all([a.stop(), b.stop()]);
+    // At its rate the rest would take two minutes.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+    await b.start();
+    await a.start({ peers: [`127.0.0.1:${b.running.mesh.address.port}`] });
+    await untilEqual([a, b]);
   });
 
   it('go on after a restart without sending anything twice', async () => {
