@@ -5,6 +5,7 @@
  * The first promise: bytes that do not hash to the id that was asked for are never returned.
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import type { PackDamage } from './pack-check.js';
 
 /** What the store holds. Counts what is written; what is still queued is not in it. */
 export interface ChunkTotals {
@@ -76,4 +77,19 @@ export interface ChunkStore {
    * of the store could not even be listed
    */
   verify(options?: VerifyOptions): AsyncGenerator<Verdict>;
+
+  /**
+   * The packs that are not as they were written, each as a whole: missing, cut short, swapped, of another state, with a
+   * damaged header or footer, or unknown to the index. Quick: which chunks are lost in them is for `verify` to say.
+   * @throws ShoalError CANCELLED when `signal` fires; STORE_DAMAGED at the end if parts of the index could not be listed
+   */
+  checkPacks(signal?: AbortSignal): AsyncGenerator<PackDamage>;
+
+  /**
+   * Takes packs that `checkPacks` named for what they are now, so that it is content with them: for when their chunks
+   * have been put again. Changes no pack and forgets no chunk. Durable when it resolves.
+   * @param packs - their numbers
+   * @throws as `put`
+   */
+  settlePacks(packs: readonly number[]): Promise<void>;
 }

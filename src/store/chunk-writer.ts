@@ -87,6 +87,7 @@ export class ChunkWriter {
       locations.set(id, location);
     });
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
+    operations.push(...this.packs.takeNotes());
     return operations;
   }
 

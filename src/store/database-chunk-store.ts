@@ -21,6 +21,7 @@ import type { ChunkWriter } from './chunk-writer.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
+import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
 import { encodeRecord, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
@@ -108,6 +109,14 @@ export class DatabaseChunkStore implements ChunkStore {
     }
     if (idsLost > 0) throw lostIds(idsLost);
     if (intact && from === undefined && revision === writer.revision) writer.correctTotals(counted);
+  }
+
+  checkPacks(signal?: AbortSignal): AsyncGenerator<PackDamage> {
+    return checkPacks(this.parts, signal);
+  }
+
+  settlePacks(packs: readonly number[]): Promise<void> {
+    return settlePacks(this.parts, packs);
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {

@@ -6,6 +6,8 @@
  * - The last pack goes on only if it is as long as the database says, or longer: what is beyond is a torn batch that
  *   nothing refers to. If it is shorter, a power cut took its end away, and a new pack begins: so that every location
  *   in the lost part lies beyond the end of its pack for good and is not taken for a chunk that is there.
+ * - A pack that is finished gets a footer before the next one begins, and is noted in the database with the first batch
+ *   that went to the next one. It is never written to again, whether it got its footer or a crash came before.
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -13,7 +15,9 @@ import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { systemCode } from '../error.js';
+import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
+import { readAll, writeAll } from './file-bytes.js';
 import {
   isUnreadable,
   openFailure,
@@ -23,7 +27,10 @@ import {
   writeFailure,
 } from './level-failure.js';
 import { PackDescriptors } from './pack-descriptors.js';
+import { inspectPack, type PackInspection } from './pack-file.js';
+import { encodeFooter, PackTable, tableRecordsMax } from './pack-footer.js';
 import type { PackLocation, RecordPlace } from './pack-location.js';
+import { noteOperation, type PackNote } from './pack-note.js';
 import {
   chunkInRecord,
   encodePackHeader,
@@ -31,13 +38,16 @@ import {
   recordHeaderBytes,
   storeIdBytes,
 } from './pack-record.js';
+import { scanRecords } from './pack-scan.js';
 import type { PackState, Packs } from './packs.js';
 
-/** Longest pack in bytes, unless a single batch is longer. */
+/** Longest pack in bytes, without its footer, unless a single batch is longer. */
 const packBytesMax = 256 * 1024 * 1024;
 /** Most packs that may wait for `sync`: one more, and they are synced while they are written. */
 const unsyncedPacksMax = 4;
-const packName = /^(\d{8,})\.pack$/;
+const packName = /^(\d{8,10})\.pack$/;
+/** Highest number of a pack that is looked at: leaves room for many more in 32 bits. */
+const packNumberMax = 2 ** 31;
 const createFlags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
 const ownerOnly = 0o600;
 
@@ -46,6 +56,9 @@ interface Tail {
   readonly file: FileHandle;
   readonly pack: number;
   end: number;
+  /** The records from `tableFrom` on. Those before were written by an earlier process. */
+  readonly table: PackTable;
+  readonly tableFrom: number;
 }
 
 /** Opens a file as `open` of `node:fs/promises` does. */
@@ -54,7 +67,7 @@ export type OpenFile = (path: string, flags: number, mode?: number) => Promise<F
 /** What tests put in the place of a whole disk and of large packs. */
 interface FilePacksOptions {
   readonly openFile?: OpenFile;
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
 }
 
 export class FilePacks implements Packs {
@@ -63,11 +76,12 @@ export class FilePacks implements Packs {
   private readonly unsynced = new Set<FileHandle>();
   private directoryUnsynced = true;
   private tail: Tail | undefined;
+  private notes: Operation[] = [];
+  private storeId: Uint8Array = new Uint8Array(storeIdBytes);
   private closed = false;
 
   private constructor(
     private readonly directory: string,
-    private readonly storeId: Uint8Array,
     /** Highest number of a pack that is there or was there. */
     private lastPack: number,
     private readonly openFile: OpenFile,
@@ -89,10 +103,10 @@ export class FilePacks implements Packs {
     const directory = join(storeDirectory, packsName);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      const numbers = (await readdir(directory)).map((name) => Number(packName.exec(name)?.[1] ?? 0));
-      const lastPack = numbers.reduce((last, number) => Math.max(last, number), state?.pack ?? 0);
-      const storeId = state?.storeId ?? randomBytes(storeIdBytes);
-      const packs = new FilePacks(directory, storeId, lastPack, openFile, bytesMax);
+      const numbers = await numbersIn(directory);
+      const lastPack = Math.max(state?.pack ?? 0, numbers.at(-1) ?? 0);
+      const packs = new FilePacks(directory, lastPack, openFile, bytesMax);
+      packs.storeId = state?.storeId ?? (await packs.storeIdIn(numbers)) ?? randomBytes(storeIdBytes);
       if (state?.pack === lastPack && lastPack > 0) packs.tail = await packs.continuedTail(state);
       return packs;
     } catch (error) {
@@ -105,13 +119,13 @@ export class FilePacks implements Packs {
   }
 
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
-    const bytes = records.reduce((sum, record) => sum + record.length, 0);
     try {
-      const tail = await this.tailFor(bytes);
+      const tail = await this.tailFor(records);
       this.unsynced.add(tail.file);
       await writeAll(tail.file, records, tail.end);
       return records.map((record) => {
         const place = { pack: tail.pack, offset: tail.end };
+        tail.table.add(tail.end, record);
         tail.end += record.length;
         return place;
       });
@@ -146,6 +160,34 @@ export class FilePacks implements Packs {
     }
   }
 
+  takeNotes(): readonly Operation[] {
+    return this.notes.splice(0);
+  }
+
+  async numbers(): Promise<readonly number[]> {
+    try {
+      return await numbersIn(this.directory);
+    } catch (error) {
+      throw readFailure(this.directory, error);
+    }
+  }
+
+  async inspect(pack: number): Promise<PackInspection | 'missing' | 'unreadable'> {
+    if (this.closed) throw storeClosed();
+    try {
+      const file = await this.openFile(this.pathOf(pack), constants.O_RDONLY); // what is there now, not what was opened
+      try {
+        return await inspectPack(file);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return 'missing';
+      if (isUnreadable(error)) return 'unreadable';
+      throw readFailure(this.directory, error);
+    }
+  }
+
   async sync(): Promise<void> {
     try {
       for (const file of this.unsynced) {
@@ -169,14 +211,38 @@ export class FilePacks implements Packs {
     await Promise.all(Array.from(written, (file) => file.close()));
   }
 
-  /** The pack that `bytes` more go to. */
-  private async tailFor(bytes: number): Promise<Tail> {
-    if (this.tail !== undefined && this.tail.end + bytes <= this.bytesMax) return this.tail;
+  /** The pack that `records` go to. */
+  private async tailFor(records: readonly Uint8Array[]): Promise<Tail> {
+    const bytes = records.reduce((sum, record) => sum + record.length, 0);
+    if (this.tail !== undefined && this.hasRoom(this.tail, records.length, bytes)) return this.tail;
     if (this.unsynced.size >= unsyncedPacksMax) await this.sync();
-    const finished = this.tail?.file;
-    if (finished !== undefined && !this.unsynced.has(finished)) await finished.close();
+    if (this.tail !== undefined) await this.finish(this.tail);
     this.tail = await this.createTail(this.lastPack + 1);
     return this.tail;
+  }
+
+  private hasRoom({ end, table }: Tail, records: number, bytes: number): boolean {
+    return end + bytes <= this.bytesMax && table.count + records <= tableRecordsMax;
+  }
+
+  /**
+   * Ends a pack with its footer, and notes it. A crash leaves it without a footer or with a torn one, and unnoted: then
+   * the next start notes it as it is.
+   */
+  private async finish(tail: Tail): Promise<void> {
+    const { file, pack, end } = tail;
+    const header = encodePackHeader(this.storeId, pack);
+    const tables = await tablesOf(tail);
+    let note: PackNote = { storeId: this.storeId, length: end, footerHash: undefined };
+    if (tables !== undefined) {
+      const footer = encodeFooter(header, tables, end);
+      this.unsynced.add(file);
+      await writeAll(file, [footer.bytes], end);
+      note = { ...note, length: end + footer.bytes.length, footerHash: footer.hash };
+    }
+    this.tail = undefined;
+    this.notes.push(noteOperation(pack, note));
+    if (!this.unsynced.has(file)) await file.close();
   }
 
   private async createTail(pack: number): Promise<Tail> {
@@ -185,22 +251,28 @@ export class FilePacks implements Packs {
     this.unsynced.add(file);
     this.directoryUnsynced = true;
     await writeAll(file, [encodePackHeader(this.storeId, pack)], 0);
-    return { file, pack, end: packHeaderBytes };
+    return { file, pack, end: packHeaderBytes, table: new PackTable(), tableFrom: packHeaderBytes };
+  }
+
+  /** The id of the store by its latest pack that tells it. */
+  private async storeIdIn(numbers: readonly number[]): Promise<Uint8Array | undefined> {
+    for (const pack of numbers.toReversed()) {
+      const found = await this.inspect(pack);
+      if (typeof found === 'object' && found.header?.number === pack) return found.header.storeId;
+    }
+    return undefined;
   }
 
   /** The last pack, if it may be continued. */
   private async continuedTail({ pack, length }: PackState): Promise<Tail | undefined> {
-    const size = await this.lengthOf(pack);
-    if (size < length || size < packHeaderBytes || size >= this.bytesMax) return undefined;
+    const found = await this.inspect(pack);
+    if (typeof found === 'string' || found.footer !== undefined) return undefined;
+    const { length: size, header } = found;
+    if (header?.number !== pack || Buffer.compare(header.storeId, this.storeId) !== 0) return undefined;
+    if (size < length || size >= this.bytesMax) return undefined;
     const file = await this.openFile(this.pathOf(pack), constants.O_RDWR);
-    const header = Buffer.alloc(packHeaderBytes);
-    await readAll(file, header, 0);
-    if (header.equals(encodePackHeader(this.storeId, pack))) {
-      this.unsynced.add(file); // what was written before this process began may not be on the disk
-      return { file, pack, end: size };
-    }
-    await file.close();
-    return undefined;
+    this.unsynced.add(file); // what was written before this process began may not be on the disk
+    return { file, pack, end: size, table: new PackTable(), tableFrom: size };
   }
 
   private async syncDirectory(): Promise<void> {
@@ -218,35 +290,24 @@ export class FilePacks implements Packs {
   }
 }
 
-/** Writes all of `parts` from `position` on, in as few calls as the system allows. */
-async function writeAll(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = parts;
-  let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await file.writev(rest, at);
-    at += bytesWritten;
-    rest = withoutFirst(rest, bytesWritten);
-  }
+/** Numbers of the packs in `directory`, in their order. */
+async function numbersIn(directory: string): Promise<number[]> {
+  const numbers = (await readdir(directory)).map((name) => Number(packName.exec(name)?.[1] ?? 0));
+  return numbers.filter((number) => number > 0 && number <= packNumberMax).sort((a, b) => a - b);
 }
 
-/** What is left of `parts` without their first `count` bytes. */
-function withoutFirst(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  const rest: Uint8Array[] = [];
-  let skip = count;
-  for (const part of parts) {
-    if (skip < part.length) rest.push(part.subarray(skip));
-    skip = Math.max(0, skip - part.length);
+/** The tables of all records of a pack; undefined if the older part cannot be read, or holds too many. */
+async function tablesOf({ file, table, tableFrom }: Tail): Promise<PackTable[] | undefined> {
+  if (tableFrom === packHeaderBytes) return [table];
+  const older = new PackTable();
+  try {
+    for await (const { offset, header } of scanRecords(file, packHeaderBytes, tableFrom)) {
+      if (older.count + table.count >= tableRecordsMax) return undefined;
+      older.add(offset, header);
+    }
+  } catch (error) {
+    if (isUnreadable(error)) return undefined; // the pack stays without a footer; `verify` says which chunks are lost
+    throw error;
   }
-  return rest;
-}
-
-/** Fills `into` from `position` on. @returns how many bytes there were */
-async function readAll(file: FileHandle, into: Uint8Array, position: number): Promise<number> {
-  let filled = 0;
-  while (filled < into.length) {
-    const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
+  return [older, table];
 }

@@ -5,30 +5,35 @@
  */
 
 import type { ShoalError } from '../error.js';
-import type { Database } from './database.js';
+import type { Database, Operation } from './database.js';
 import { formatKey } from './key.js';
 import { storeNewer, storeUnopenable } from './level-failure.js';
 import { sealValue, unsealValue } from './sealed-value.js';
 
-const formatVersion = 2;
+/** The format that is written. What each one holds: docs/FORMAT.md. */
+export const formatVersion = 3;
 const everything = { gte: new Uint8Array(0), lt: Uint8Array.of(0xff) };
 
 /**
- * Checks the version, or writes it if the database is new.
- * @throws ShoalError STORE_UNOPENABLE if it is another, unreadable, or missing from a database that is not empty
+ * The version of what is stored, which is this one's if the database is new.
+ * @throws ShoalError STORE_UNOPENABLE if it is newer, unreadable, or missing from a database that is not empty
  */
-export async function checkFormat(directory: string, database: Database): Promise<void> {
+export async function checkFormat(directory: string, database: Database): Promise<number> {
   const sealed = await database.get(formatKey);
   if (sealed === undefined) {
     if (!(await isEmpty(database))) throw unknownFormat(directory);
-    await database.write([{ type: 'put', key: formatKey, value: sealFormat(formatVersion) }], { sync: true });
-    return;
+    await database.write([formatOperation()], { sync: true });
+    return formatVersion;
   }
   const version = unsealFormat(sealed);
   if (version === undefined || version === 0) throw unknownFormat(directory);
   if (version > formatVersion) throw storeNewer(directory, version);
-  if (version < formatVersion)
-    throw storeUnopenable(directory, `its format ${version} is one that this Shoal no longer reads`);
+  return version;
+}
+
+/** What makes the store one of the format that is written. */
+export function formatOperation(): Operation {
+  return { type: 'put', key: formatKey, value: sealFormat(formatVersion) };
 }
 
 /** The format record for `version`. */

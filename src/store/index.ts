@@ -3,5 +3,7 @@
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
+export type { PackDamage } from './pack-check.js';
+export type { PackProblem } from './pack-file.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export { type OpenStore, Store, type StoreOptions } from './store.js';

@@ -1,6 +1,7 @@
 /**
  * The keys of the one database. The first byte names the table:
- *   `c` and the 32 bytes of a chunk id | `r`, a record kind, `/`, and the record's key in UTF-8 | `m` and a name, for the store itself.
+ *   `c` and the 32 bytes of a chunk id | `r`, a record kind, `/`, and the record's key in UTF-8 | `m` and a name, for the
+ *   store itself | `p` and the number of a finished pack (4 bytes, big endian).
  */
 import assert from 'node:assert/strict';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
@@ -21,6 +22,22 @@ export const formatKey = encoder.encode('mformat');
 export const totalsKey = encoder.encode('mtotals');
 export const packStateKey = encoder.encode('mpacks');
 export const chunkRange: KeyRange = { gte: encoder.encode('c'), lt: encoder.encode('d') };
+
+export const packRange: KeyRange = { gte: encoder.encode('p'), lt: encoder.encode('q') };
+
+/** The key of what is noted of the pack `number`. */
+export function packKey(number: number): Uint8Array {
+  const key = new Uint8Array(5);
+  key.set(packRange.gte);
+  new DataView(key.buffer).setUint32(1, number);
+  return key;
+}
+
+/** The number in a key out of `packRange`; undefined if the key has been damaged. */
+export function packNumberOfKey(key: Uint8Array): number | undefined {
+  if (key.length !== 5) return undefined;
+  return new DataView(key.buffer, key.byteOffset, key.length).getUint32(1);
+}
 
 export function chunkKey(id: ChunkId): Uint8Array {
   const key = new Uint8Array(1 + chunkIdBytes);

@@ -1,6 +1,6 @@
 /**
- * The bytes of a pack: a header, then records one after another. Each record says enough for an index to be made from
- * the packs alone, and its checksum covers all of it.
+ * The bytes of a pack: a header, then records one after another, then, once it is finished, a footer (pack-footer.ts).
+ * Each record says enough for an index to be made from the packs alone, and its checksum covers all of it.
  *
  * Header: magic `ShoalPak` | format (4) | id of the store (16) | number of the pack (4) | CRC-32 of what precedes (4).
  * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd) | plain length (4) | encoded length (4) | chunk id (32) | CRC-32 of what
@@ -12,7 +12,9 @@ import { crc32 } from 'node:zlib';
 import {
   type ChunkId,
   type Codec,
+  chunkBytesMax,
   chunkIdBytes,
+  chunkIdFromBytes,
   chunkIdToBytes,
   type EncodedChunk,
 } from '../chunking/index.js';
@@ -24,7 +26,7 @@ export const storeIdBytes = 16;
 const packChecksumAt = packMagic.length + 4 + storeIdBytes + 4;
 export const packHeaderBytes = packChecksumAt + 4;
 
-const recordMagic = Buffer.from('ShRc', 'latin1');
+export const recordMagic = Buffer.from('ShRc', 'latin1');
 const codecAt = recordMagic.length;
 const plainLengthAt = codecAt + 1;
 const encodedLengthAt = plainLengthAt + 4;
@@ -33,10 +35,25 @@ const checksumAt = idAt + chunkIdBytes;
 /** Bytes a record takes beyond the encoded ones. */
 export const recordHeaderBytes = checksumAt + 4;
 
+/** Longest record: no chunk takes more bytes encoded than plain. */
+export const recordBytesMax = recordHeaderBytes + chunkBytesMax;
+
 const codecs: readonly Codec[] = ['raw', 'zstd'];
 
+/** What the header of a record says of its chunk. */
+export interface RecordFields {
+  readonly id: ChunkId;
+  readonly codec: Codec;
+  readonly plainLength: number;
+  readonly encodedLength: number;
+}
+
+/** The part of a record's header from which `fieldsIn` tells what it holds: all between magic and checksum. */
+export const fieldsAt = codecAt;
+export const fieldsBytes = checksumAt - codecAt;
+
 /** The header of the pack `number` of the store `storeId`. */
-export function encodePackHeader(storeId: Uint8Array, number: number): Uint8Array {
+export function encodePackHeader(storeId: Uint8Array, number: number): Buffer {
   const header = Buffer.alloc(packHeaderBytes);
   header.set(packMagic);
   header.writeUInt32LE(packFormat, packMagic.length);
@@ -44,6 +61,43 @@ export function encodePackHeader(storeId: Uint8Array, number: number): Uint8Arra
   header.writeUInt32LE(number, packChecksumAt - 4);
   header.writeUInt32LE(crc32(header.subarray(0, packChecksumAt)), packChecksumAt);
   return header;
+}
+
+export interface PackHeader {
+  readonly storeId: Uint8Array;
+  readonly number: number;
+}
+
+/** What `header` says; undefined if it is not one that `encodePackHeader` made. */
+export function packHeaderIn(header: Uint8Array): PackHeader | undefined {
+  if (header.length < packHeaderBytes) return undefined;
+  const storeId = header.slice(packChecksumAt - 4 - storeIdBytes, packChecksumAt - 4);
+  const number = new DataView(header.buffer, header.byteOffset).getUint32(packChecksumAt - 4, true);
+  const expected = encodePackHeader(storeId, number);
+  return expected.equals(header.subarray(0, packHeaderBytes)) ? { storeId, number } : undefined;
+}
+
+/** What `fields`, `fieldsBytes` long, says; undefined if no chunk can be so. */
+export function fieldsIn(fields: Uint8Array): RecordFields | undefined {
+  const view = new DataView(fields.buffer, fields.byteOffset, fieldsBytes);
+  const codec = codecs[view.getUint8(0)];
+  const plainLength = view.getUint32(plainLengthAt - fieldsAt, true);
+  const encodedLength = view.getUint32(encodedLengthAt - fieldsAt, true);
+  if (codec === undefined || plainLength > chunkBytesMax || encodedLength > plainLength) return undefined;
+  if (encodedLength === 0) return undefined;
+  const id = chunkIdFromBytes(fields.slice(idAt - fieldsAt, fieldsBytes));
+  return { id, codec, plainLength, encodedLength };
+}
+
+/** What the record at the beginning of `bytes` holds; undefined if none is there that is whole and has its checksum. */
+export function intactRecordIn(bytes: Uint8Array): RecordFields | undefined {
+  if (bytes.length < recordHeaderBytes || !recordMagic.equals(bytes.subarray(0, recordMagic.length)))
+    return undefined;
+  const fields = fieldsIn(bytes.subarray(fieldsAt, checksumAt));
+  if (fields === undefined || recordHeaderBytes + fields.encodedLength > bytes.length) return undefined;
+  const stated = new DataView(bytes.buffer, bytes.byteOffset).getUint32(checksumAt, true);
+  const content = bytes.subarray(recordHeaderBytes, recordHeaderBytes + fields.encodedLength);
+  return stated === crc32(content, crc32(bytes.subarray(0, checksumAt))) ? fields : undefined;
 }
 
 /** The record of a chunk; copies its encoded bytes. */

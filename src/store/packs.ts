@@ -3,6 +3,8 @@
  * call at a time; reads may come at any time.
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import type { Operation } from './database.js';
+import type { PackInspection } from './pack-file.js';
 import type { PackLocation, RecordPlace } from './pack-location.js';
 
 /** How far the packs were written: kept in the database, in the same batch as the locations that rely on it. */
@@ -34,6 +36,18 @@ export interface Packs {
 
   /** Length of a pack in bytes, 0 if it is missing. */
   lengthOf(pack: number): Promise<number>;
+
+  /** What the database has to be told of packs that were finished since the last call, in the batch that comes next. */
+  takeNotes(): readonly Operation[];
+
+  /** Numbers of the packs that are there, in their order. @throws ShoalError STORE_FAILED */
+  numbers(): Promise<readonly number[]>;
+
+  /**
+   * What there is of a pack, or why that cannot be told.
+   * @throws ShoalError STORE_FAILED if that is a matter of this moment
+   */
+  inspect(pack: number): Promise<PackInspection | 'missing' | 'unreadable'>;
 
   /** Puts everything appended on the disk. @throws ShoalError STORE_FAILED */
   sync(): Promise<void>;

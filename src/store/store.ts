@@ -12,10 +12,12 @@ import type { Database, Operation } from './database.js';
 import { DatabaseChunkStore } from './database-chunk-store.js';
 import { DatabaseRecordStore } from './database-record-store.js';
 import { FilePacks } from './file-packs.js';
-import { checkFormat } from './format.js';
+import { checkFormat, formatVersion } from './format.js';
 import { packStateKey } from './key.js';
 import { LevelDatabase } from './level-database.js';
+import { migrate } from './migration.js';
 import { unsealPackState } from './pack-state.js';
+import { noteStrays } from './pack-strays.js';
 import type { Packs } from './packs.js';
 import type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 import { WriteQueue } from './write-queue.js';
@@ -23,6 +25,8 @@ import { WriteQueue } from './write-queue.js';
 export interface StoreOptions {
   /** Told of each chunk that is found damaged, once until it is healed. Must not throw. */
   readonly onDamage?: (id: ChunkId) => void;
+  /** Bytes after which a pack is finished, if not as many as usual: tests have small packs. */
+  readonly packBytesMax?: number;
 }
 
 /** What an open store offers; tests may put one in memory in its place. */
@@ -58,16 +62,19 @@ export class Store implements OpenStore {
 
   /**
    * Opens the store whose files lie in `directory`, or makes it, readable by its owner only.
-   * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of another
+   * @throws ShoalError SHARE_BUSY if another process has it open; STORE_UNOPENABLE if it is damaged or of a newer
    * format; STORE_FAILED
    */
   static async open(directory: string, options: StoreOptions = {}): Promise<Store> {
     const database = await LevelDatabase.open(directory);
     let packs: Packs | undefined;
     try {
-      await checkFormat(directory, database);
-      const state = await database.get(packStateKey);
-      packs = await FilePacks.open(directory, state && unsealPackState(state));
+      const version = await checkFormat(directory, database);
+      const sealed = await database.get(packStateKey);
+      const state = sealed && unsealPackState(sealed);
+      packs = await FilePacks.open(directory, state, { bytesMax: options.packBytesMax });
+      if (version < formatVersion) await migrate({ database, packs }, version);
+      await noteStrays(database, packs, state?.pack ?? 0);
       return await Store.over({ database, packs }, options);
     } catch (error) {
       await packs?.close();

@@ -1,5 +1,6 @@
 /** Packs in memory whose writes can be held back or made to fail: for what cannot be asked of a real disk. */
 import type { ChunkId, EncodedChunk } from '../../src/chunking/index.js';
+import type { Operation } from '../../src/store/database.js';
 import type { PackLocation, RecordPlace } from '../../src/store/pack-location.js';
 import { chunkInRecord, recordHeaderBytes } from '../../src/store/pack-record.js';
 import type { PackState, Packs } from '../../src/store/packs.js';
@@ -36,6 +37,18 @@ export class FailingPacks implements Packs {
       location,
       this.content.slice(location.offset, location.offset + recordHeaderBytes + location.encodedLength),
     );
+  }
+
+  takeNotes(): readonly Operation[] {
+    return [];
+  }
+
+  async numbers(): Promise<readonly number[]> {
+    return [];
+  }
+
+  async inspect(): Promise<'missing'> {
+    return 'missing';
   }
 
   async lengthOf(): Promise<number> {

@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { descriptorsMax } from '../../src/store/pack-descriptors.js';
+import { trailerBytes } from '../../src/store/pack-footer.js';
 import type { PackLocation } from '../../src/store/pack-location.js';
 import { encodeRecord, packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
 import { type SampleChunk, sampleChunk } from './sample-chunk.js';
@@ -14,6 +15,8 @@ import { scratchDirectory } from './scratch.js';
 
 const chunkBytes = 5000;
 const recordBytes = recordHeaderBytes + chunkBytes;
+/** Bytes of the footer and trailer of a pack of `records`. */
+const footerBytesOf = (records: number): number => 4 + 45 * records + trailerBytes;
 /** Two records fill a pack. */
 const bytesMax = packHeaderBytes + 2 * recordBytes;
 const samples = Array.from({ length: 150 }, (_, index) => sampleChunk(3 * index + 1, chunkBytes));
@@ -86,7 +89,7 @@ it('begins a new pack when a batch would not fit, and puts a batch into one pack
   const batch = samples.slice(3, 6).map(({ id, encoded }) => encodeRecord(id, encoded));
   expect((await packs.append(batch)).map(({ pack }) => pack)).toEqual([3, 3, 3]);
   expect(packs.state).toMatchObject({ pack: 3, length: packHeaderBytes + 3 * recordBytes });
-  expect(await packs.lengthOf(1)).toBe(bytesMax);
+  expect(await packs.lengthOf(1)).toBe(bytesMax + footerBytesOf(2));
   expect(await packs.lengthOf(9)).toBe(0);
 });
 

@@ -8,6 +8,7 @@ import type {
   ChunkStore,
   ChunkTotals,
   OpenStore,
+  PackDamage,
   RecordChange,
   RecordKind,
   RecordsOptions,
@@ -93,6 +94,15 @@ export class MemoryChunkStore implements ChunkStore {
       onProgress?.({ chunks, bytes });
       yield { id, ok: (await this.get(id)) !== undefined };
     }
+  }
+
+  async *checkPacks(): AsyncGenerator<PackDamage> {
+    this.assertOpen();
+    yield* []; // it has no packs
+  }
+
+  async settlePacks(): Promise<void> {
+    this.assertOpen();
   }
 
   /** Makes the stored bytes of `id` those of something else. */

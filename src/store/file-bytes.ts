@@ -1,0 +1,39 @@
+/** Whole reads and writes of a file: the system may do less than it is asked for. */
+import type { FileHandle } from 'node:fs/promises';
+
+/** Writes all of `parts` from `position` on, in as few calls as the system allows. */
+export async function writeAll(
+  file: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  let rest = parts;
+  let at = position;
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.writev(rest, at);
+    at += bytesWritten;
+    rest = withoutFirst(rest, bytesWritten);
+  }
+}
+
+/** What is left of `parts` without their first `count` bytes. */
+function withoutFirst(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = count;
+  for (const part of parts) {
+    if (skip < part.length) rest.push(part.subarray(skip));
+    skip = Math.max(0, skip - part.length);
+  }
+  return rest;
+}
+
+/** Fills `into` from `position` on. @returns how many bytes there were */
+export async function readAll(file: FileHandle, into: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
+}
