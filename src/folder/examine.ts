@@ -1,8 +1,7 @@
 /**
  * One listed name, or one path, turned into a `Found`. Shared by the walk and by the look at a single path.
  */
-import { type BigIntStats, readlink } from 'node:fs';
-import { promisify } from 'node:util';
+import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { isShoalError, type ShoalError, systemCode } from '../error.js';
 import { joinRelPath, type RelPath } from '../manifest/index.js';
 import { decodeUtf8, escapeForDisplay } from './display.js';
@@ -10,7 +9,7 @@ import { asReasonUnknown } from './faults.js';
 import { fileStatOf, standingOf } from './file-stat.js';
 import { type Found, reasonAgainstTarget } from './found.js';
 import type { IgnoreRules } from './ignore-rules.js';
-import { type Listed, lookAt } from './listing.js';
+import type { Listed } from './listing.js';
 
 export interface Examined {
   readonly found: Found;
@@ -26,17 +25,15 @@ export interface Surroundings {
   readonly ignore: IgnoreRules;
 }
 
-const readLink = promisify(readlink);
-
 /**
  * @param parent - undefined for the root
  * @returns undefined if it is ignored, or gone again
  */
-export async function examine(
+export function examine(
   around: Surroundings,
   parent: RelPath | undefined,
   listed: Listed,
-): Promise<Examined | undefined> {
+): Examined | undefined {
   if ('invalidName' in listed) {
     const name = parent === undefined ? '' : `${escapeForDisplay(parent)}/`;
     return {
@@ -50,11 +47,12 @@ export async function examine(
 }
 
 /** @returns undefined if nothing stands there */
-async function examinePath(around: Surroundings, path: RelPath): Promise<Examined | undefined> {
+function examinePath(around: Surroundings, path: RelPath): Examined | undefined {
   const absolute = `${around.root}/${path}`;
   try {
-    const stats = await lookAt(absolute);
-    const target = stats.isSymbolicLink() ? await readLink(absolute, { encoding: 'buffer' }) : undefined;
+    const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const target = stats.isSymbolicLink() ? readlinkSync(absolute, { encoding: 'buffer' }) : undefined;
     return classify(around, path, stats, target);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;

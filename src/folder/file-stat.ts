@@ -35,6 +35,29 @@ export function fileStatOf(stats: BigIntStats): FileStat {
   };
 }
 
+/** Bytes of an encoded `FileStat`: two are equal by `statEquals` just if their bytes are. */
+export const fileStatBytes = 33;
+
+/** Size, mtime, ctime, inode (8 bytes each, little endian), executable (1). */
+export function encodeFileStat(stat: FileStat, into: DataView, at: number): void {
+  into.setBigUint64(at, BigInt(stat.size), true);
+  into.setBigInt64(at + 8, stat.mtimeNs, true);
+  into.setBigInt64(at + 16, stat.ctimeNs, true);
+  into.setBigUint64(at + 24, stat.inode, true);
+  into.setUint8(at + 32, stat.executable ? 1 : 0);
+}
+
+/** What `encodeFileStat` wrote. */
+export function decodeFileStat(from: DataView, at: number): FileStat {
+  return {
+    size: Number(from.getBigUint64(at, true)),
+    mtimeNs: from.getBigInt64(at + 8, true),
+    ctimeNs: from.getBigInt64(at + 16, true),
+    inode: from.getBigUint64(at + 24, true),
+    executable: from.getUint8(at + 32) === 1,
+  };
+}
+
 /** Whether the file is, by all signs, untouched between two looks at it. */
 export function statEquals(a: FileStat, b: FileStat): boolean {
   return (

@@ -14,6 +14,7 @@ import type { ReaderOptions } from './file-reader.js';
 import { type fileStatOf, standingAt } from './file-stat.js';
 import { type FileSystemTraits, probeFileSystem } from './file-system-traits.js';
 import { type Found, reasonAgainstTarget } from './found.js';
+import type { FoundBatch } from './found-batch.js';
 import { IgnoreRules, ignoreFileBytesMax, ignoreFileName } from './ignore-rules.js';
 import { DescriptorFile, type OpenFile } from './open-file.js';
 import { openRegular } from './open-regular.js';
@@ -23,12 +24,15 @@ import { type Identity, identify, rootIsGone } from './presence.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
 import { walkFrom, walkRoot } from './walk.js';
+import { streamFromThread, streamHere } from './walk-stream.js';
 import { FolderWatch, type OnError, type OnHint, type Watching } from './watch.js';
 
 export interface WalkOptions {
   readonly ignore: IgnoreRules;
   /** Only what stands at this path and below it. */
   readonly under?: RelPath;
+  /** Whether so much is to be expected that a thread of its own is worth starting. */
+  readonly isLarge?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -113,14 +117,20 @@ export class Folder {
    * must not be taken for scanned before the generator has ended: only then is it sure that it was there all along.
    * @throws ShoalError NOT_A_SHARE, IO, CANCELLED
    */
-  async *walk(options: WalkOptions): AsyncGenerator<Found> {
-    const around = { root: this.root, device: this.#identity.device, ignore: options.ignore };
+  async *walk(options: WalkOptions): AsyncGenerator<FoundBatch> {
+    const { ignore, under, isLarge, signal } = options;
+    const around = { root: this.root, device: this.#identity.device };
     await this.assertPresent();
-    if (options.under === undefined) {
-      yield* walkRoot(around, options.signal);
-    } else {
-      const start = this.#examine(options.under, options.ignore);
-      if (start !== undefined) yield* walkFrom(around, start, options.signal);
+    let batches: AsyncGenerator<FoundBatch>;
+    if (under !== undefined) {
+      const start = this.#examine(under, ignore);
+      batches = streamHere(start === undefined ? [] : walkFrom({ ...around, ignore }, start));
+    } else if (isLarge === true) batches = streamFromThread({ ...around, ignoreText: ignore.text });
+    else batches = streamHere(walkRoot({ ...around, ignore }));
+    for await (const batch of batches) {
+      yield batch;
+      if (signal?.aborted)
+        throw new ShoalError('CANCELLED', 'The scan was cancelled.', { cause: signal.reason });
     }
     await this.assertPresent();
   }

@@ -12,13 +12,15 @@ export const ignoreFileBytesMax = 1024 * 1024;
 const rememberedPathsMax = 20_000;
 
 export class IgnoreRules {
+  /** The content of `.shoalignore`. */
+  readonly text: string;
   readonly #rules: Ignore;
   readonly #empty: boolean;
   #matcher: Ignore;
   #asked = 0;
 
-  /** @param text - the content of `.shoalignore` */
   constructor(text: string) {
+    this.text = text;
     this.#rules = ignore({ ignorecase: false }).add(text);
     this.#matcher = this.#rules;
     this.#empty = text.trim() === '';

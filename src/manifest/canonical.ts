@@ -133,6 +133,11 @@ export function encodeText(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** @throws TypeError if `bytes` are not valid UTF-8 */
+export function decodeText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Lowercase hex, two characters a byte. */

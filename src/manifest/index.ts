@@ -22,7 +22,7 @@ export {
 } from './entry.js';
 export { decodeEntry, encodeEntry, entryBytesMax, sameEntry } from './entry-codec.js';
 export { mergeTrees } from './merge-trees.js';
-export { nodeBytesMax, nodeReferences, type Totals } from './node.js';
+export { type LeafHead, nodeBytesMax, nodeReferences, type Totals } from './node.js';
 export type { TreeKey } from './node-builder.js';
 export { RecipeBuilder, recipeParts } from './recipe.js';
 export { recipeReferences } from './recipe-codec.js';

@@ -13,7 +13,7 @@ import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '..
 import { isShoalError } from '../error.js';
 import { type Canonical, decodeCanonical, encodeCanonical, encodeText, FieldReader } from './canonical.js';
 import type { Entry } from './entry.js';
-import { decodeEntry, encodeEntry, entryBytesMax } from './entry-codec.js';
+import { decodeEntry, type EntryHead, encodeEntry, entryBytesMax, headOfEntry } from './entry-codec.js';
 import { malformed } from './malformed.js';
 import { compareRelPath, parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
 
@@ -116,6 +116,28 @@ export function decodeNode(bytes: Uint8Array): Node {
     items.push(item);
   }
   return nodeOf(level, items);
+}
+
+/** An item of a leaf of which only the head is decoded. */
+export interface LeafHead extends EntryHead {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The items of a node of our own tree, which were checked when they were put into it.
+ * @returns undefined if it is not a leaf
+ */
+export function leafHeads(bytes: Uint8Array): LeafHead[] | undefined {
+  const fields = new FieldReader(decodeCanonical(bytes, what, nodeBytesMax), what);
+  fields.integer('the format', nodeFormat, nodeFormat);
+  if (fields.integer('the level', 1, levelMax) !== 1) return undefined;
+  const list = fields.list('the item list', 1, { min: 0, max: nodeItemsMax });
+  const heads: LeafHead[] = [];
+  while (list.remaining > 0) {
+    const item = list.bytes('an entry', 1, entryBytesMax);
+    heads.push({ ...headOfEntry(item), bytes: item });
+  }
+  return heads;
 }
 
 /**

@@ -12,7 +12,9 @@ import {
   decodeNode,
   encodeNode,
   type Item,
+  type LeafHead,
   type LeafItem,
+  leafHeads,
   type Node,
   type Totals,
 } from './node.js';
@@ -49,9 +51,7 @@ export class TreeReader {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
     const bytes = await this.#nodes.get(id);
-    if (bytes === undefined) {
-      throw new ShoalError('CHUNK_MISSING', 'A node of the manifest is not in the store.', { data: { id } });
-    }
+    if (bytes === undefined) throw missingNode(id);
     const node = decodeNode(bytes);
     this.#cache.add(id, node, bytes.length);
     return node;
@@ -106,6 +106,28 @@ export class TreeReader {
     }
   }
 
+  /**
+   * The heads of all entries of our own tree, a leaf at a time, in order. Nodes are not checked against their parents:
+   * they were when they were put.
+   * @param under - only this path and what is under it, and neighbours in the same leaves
+   */
+  async *heads(root: ChunkId, under?: RelPath): AsyncGenerator<readonly LeafHead[]> {
+    const bytes = await this.#nodes.get(root);
+    if (bytes === undefined) throw missingNode(root);
+    const heads = leafHeads(bytes);
+    if (heads !== undefined) {
+      yield heads;
+      return;
+    }
+    const { items } = await this.root(root);
+    for (let index = firstAtOrAfter(items, under); index < items.length; index++) {
+      const item = items[index];
+      if (item === undefined || !('id' in item)) return;
+      yield* this.heads(item.id, under);
+      if (under !== undefined && item.key !== under && !isUnder(item.key, under)) return;
+    }
+  }
+
   async *#walk(node: Node, after: RelPath | undefined, range: EntryRange): AsyncGenerator<LeafItem> {
     for (let index = firstAtOrAfter(node.items, startOf(range)); index < node.items.length; index++) {
       const item = node.items[index];
@@ -132,6 +154,10 @@ export function firstAtOrAfter(items: readonly Item[], path: RelPath | undefined
     else high = middle;
   }
   return low;
+}
+
+function missingNode(id: ChunkId): ShoalError {
+  return new ShoalError('CHUNK_MISSING', 'A node of the manifest is not in the store.', { data: { id } });
 }
 
 function startOf({ from, under }: EntryRange): RelPath | undefined {

@@ -5,7 +5,7 @@
  */
 import type { ChunkId } from '../chunking/index.js';
 import type { Entry } from './entry.js';
-import { leafItem, nodeOf, type Totals } from './node.js';
+import { type LeafHead, leafItem, nodeOf, type Totals } from './node.js';
 import type { TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
@@ -38,6 +38,11 @@ export class Tree {
   /** In the order of `compareRelPath`, streaming. */
   entries(root: ChunkId, range?: EntryRange): AsyncGenerator<Entry> {
     return this.#reader.entries(root, range);
+  }
+
+  /** As `entries`, much faster and for our own tree only: heads of entries, many at a time. @see TreeReader.heads */
+  heads(root: ChunkId, under?: RelPath): AsyncGenerator<readonly LeafHead[]> {
+    return this.#reader.heads(root, under);
   }
 
   async totals(root: ChunkId): Promise<Totals> {

@@ -11,6 +11,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
+import { workerFile } from '../worker-file.js';
 import { type Job, type JobEncoded, type JobRead, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import { Slots } from './slots.js';
@@ -27,11 +28,6 @@ const workersMax = 8;
 /** One is being read while another one waits for its answer. */
 const jobsPerWorker = 2;
 const workerMemoryMb = 64;
-/** Under a test runner this file is TypeScript; threads run what was built of it. */
-const workerFile = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/share/ingest-worker.js', import.meta.url)
-  : new URL('./ingest-worker.js', import.meta.url);
-
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
@@ -110,7 +106,7 @@ export class IngestRunner {
 
   #openPool(): Piscina {
     return new Piscina({
-      filename: workerFile.href,
+      filename: workerFile('share/ingest-worker').href,
       minThreads: this.#workers,
       maxThreads: this.#workers,
       concurrentTasksPerWorker: jobsPerWorker,

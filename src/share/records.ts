@@ -5,7 +5,7 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import type { FileStat } from '../folder/index.js';
+import { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes } from '../folder/index.js';
 import { parseRelPath, type RelPath } from '../manifest/index.js';
 import {
   type ActorId,
@@ -65,23 +65,33 @@ export interface StatRecord {
   readonly racy: boolean;
 }
 
+/** Layout: version (1 byte, 2) | racy (1) | the stat, see `encodeFileStat`. */
+const statRecordVersion = 2;
+const statAt = 2;
+const statRecordBytes = statAt + fileStatBytes;
+
 export function encodeStatRecord({ stat, racy }: StatRecord): Uint8Array {
-  return encodeRecord([1, stat.size, stat.mtimeNs, stat.ctimeNs, stat.inode, stat.executable, racy]);
+  const bytes = new Uint8Array(statRecordBytes);
+  bytes[0] = statRecordVersion;
+  bytes[1] = racy ? 1 : 0;
+  encodeFileStat(stat, new DataView(bytes.buffer), statAt);
+  return bytes;
 }
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeStatRecord(bytes: Uint8Array): StatRecord {
-  const fields = decodeRecord(bytes, 7, 'stat record');
-  return {
-    stat: {
-      size: countOf(fields[1]),
-      mtimeNs: bigOf(fields[2]),
-      ctimeNs: bigOf(fields[3]),
-      inode: bigOf(fields[4]),
-      executable: fields[5] === true,
-    },
-    racy: fields[6] === true,
-  };
+  if (!isStatRecord(bytes)) throw damaged('stat record');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return { stat: decodeFileStat(view, statAt), racy: bytes[1] !== 0 };
+}
+
+/** Whether the encoded `record` is not racy and its stat has these bytes. */
+export function vouchesFor(record: Uint8Array, stat: Uint8Array): boolean {
+  return isStatRecord(record) && record[1] === 0 && Buffer.compare(record.subarray(statAt), stat) === 0;
+}
+
+function isStatRecord(bytes: Uint8Array): boolean {
+  return bytes.length === statRecordBytes && bytes[0] === statRecordVersion;
 }
 
 /** What the inviter remembers of a ticket. Its key in the store is a hash of the token, not the token. */
@@ -152,12 +162,6 @@ function bytesOf(value: unknown): Uint8Array {
 function countOf(value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw damaged('number field');
   return value;
-}
-
-function bigOf(value: unknown): bigint {
-  if (typeof value === 'bigint') return value;
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
-  throw damaged('number field');
 }
 
 function damaged(what: string, cause?: unknown): ShoalError {

@@ -1,15 +1,11 @@
 /**
- * Scan: compares the user's folder with the own tree and takes in what the user changed.
- *
- * One pass merges three sequences that come in the same order: what the walk finds, the tree's entries, and the
- * stat records. What looks the same by size, mtime, ctime and inode is not read. Results are committed in batches,
- * under the replica's lock, and only where neither the entry nor the file has changed meanwhile: otherwise the
- * path is left for the next scan.
- *
- * It never takes for deleted what it could not see: unreadable directories, ignored and blocked names.
+ * Scan: takes in what the user changed in the folder. What looks the same by size, mtime, ctime and inode is not read,
+ * see differences.ts. Results are committed in batches, under the replica's lock, and only where the entry has not
+ * changed meanwhile: otherwise the path is left for the next scan. A file that changes after it was read is another
+ * difference, for the next scan: what is committed is what stood there.
  */
 import type { ChunkId } from '../chunking/index.js';
-import { type FileStat, type Folder, type IgnoreRules, statEquals } from '../folder/index.js';
+import type { FileStat, Folder, IgnoreRules } from '../folder/index.js';
 import {
   compareRelPath,
   deleteEntry,
@@ -21,17 +17,10 @@ import {
   sameEntry,
   supersede,
 } from '../manifest/index.js';
-import { Cursor } from './cursor.js';
+import { type Difference, differences } from './differences.js';
 import { fileContent } from './file-content.js';
-import {
-  type FoundFile,
-  type FoundThing,
-  Ingest,
-  type Ingested,
-  ingestedWithoutReading,
-  type Outcome,
-} from './ingest.js';
-import { decodeStatRecord, pathKey, pathOfKey, type StatRecord } from './records.js';
+import { type FoundFile, Ingest, type Ingested, ingestedWithoutReading, type Outcome } from './ingest.js';
+import type { StatRecord } from './records.js';
 import type { Replica } from './replica.js';
 import { isSameTime, restoreIfTorn } from './torn.js';
 
@@ -66,15 +55,6 @@ const resultsPerCommit = 8192;
 const racyMs = 100;
 /** For comparing contents: no write is made of it. */
 const noWrite = { actor: '', counter: 0, mtimeNs: 0n };
-
-interface Difference {
-  readonly path: RelPath;
-  readonly found: FoundThing | undefined;
-  /** The tree's entry when the pass saw it. */
-  readonly entry: Entry | undefined;
-  /** When the pass saw it, unix ms. */
-  readonly seenAt: number;
-}
 
 interface Result {
   readonly difference: Difference;
@@ -126,54 +106,24 @@ class Scan {
     return { changed: this.#changed, deleted, unsettled: this.#unsettled, blocked: this.#blocked, held };
   }
 
-  /** The merge of walk, tree and stat records: yields only what looks different. */
-  async *#differences(under: RelPath | undefined): AsyncGenerator<Difference> {
-    const { replica, folder, now, signal } = this.#options;
-    const root = replica.root;
-    const entries = new Cursor(
-      replica.tree.entries(root, under === undefined ? {} : { under }),
-      (entry) => entry.path,
-    );
-    const stats = new Cursor(statRecords(replica, under), ([path]) => path);
-    const unreadable: RelPath[] = [];
-    const missing = (entry: Entry): void => {
-      if (entry.kind === 'deleted') return;
-      if (unreadable.some((place) => entry.path === place || isUnder(entry.path, place))) return;
-      if (this.#isIgnored(entry)) return;
-      this.#missing.push({ path: entry.path, found: undefined, entry, seenAt: now() });
-    };
-    const walk = folder.walk({
-      ignore: this.#ignore,
-      ...(under === undefined ? {} : { under }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    for await (const found of walk) {
-      signal?.throwIfAborted();
-      if (found.kind === 'blocked') {
-        this.#blocked.set(found.name, found.reason);
-        if (found.path !== undefined) unreadable.push(found.path);
-        continue;
-      }
-      for await (const entry of entries.before(found.path)) missing(entry);
-      const entry = await entries.at(found.path);
-      if (found.kind === 'unreadable') {
-        unreadable.push(found.path);
-        this.#blocked.set(found.path, found.reason);
-        continue;
-      }
-      await stats.skipBefore(found.path);
-      const record = (await stats.at(found.path))?.[1];
-      if (!looksSame(found, entry, record)) yield { path: found.path, found, entry, seenAt: now() };
-    }
-    for await (const entry of entries.rest()) missing(entry);
-  }
-
   /** Takes in at once what has no content, and yields the files. */
   async *#filesToRead(under: RelPath | undefined): AsyncGenerator<FileDifference> {
-    for await (const difference of this.#differences(under)) {
-      if (isFile(difference)) yield difference;
-      else if (difference.found !== undefined && difference.found.kind !== 'file')
-        await this.#add({ difference, ingested: ingestedWithoutReading(difference.found) });
+    const { replica, folder, now, signal } = this.#options;
+    const pass = differences({
+      replica,
+      folder,
+      ignore: this.#ignore,
+      under,
+      now,
+      signal,
+      onBlocked: (name, reason) => this.#blocked.set(name, reason),
+    });
+    for await (const difference of pass) {
+      const { found } = difference;
+      if (found === undefined) this.#missing.push(difference);
+      else if (isFile(difference)) yield difference;
+      else if (found.kind !== 'file')
+        await this.#add({ difference, ingested: ingestedWithoutReading(found) });
     }
   }
 
@@ -298,10 +248,6 @@ class Scan {
     else if (placed.outcome === 'differs') this.#unsettled.push(entry.path);
     else stats.set(entry.path, placed.stat === undefined ? undefined : { stat: placed.stat, racy: false });
   }
-
-  #isIgnored(entry: Entry): boolean {
-    return this.#ignore.ignores(entry.path, entry.kind === 'directory' ? 'directory' : 'other');
-  }
 }
 
 /** @param seenAt - unix ms, not after the file was read */
@@ -318,12 +264,6 @@ function isFile(difference: Difference): difference is FileDifference {
 const readOnlyReason =
   "changed here, but this device may only read: move your version out of the folder, and the share's comes back";
 
-function looksSame(found: FoundThing, entry: Entry | undefined, record: StatRecord | undefined): boolean {
-  if (entry === undefined || entry.kind !== found.kind) return false;
-  if (found.kind === 'directory') return true;
-  return record !== undefined && !record.racy && statEquals(record.stat, found.stat);
-}
-
 /** `paths` without those that lie under another of them. */
 function outermost(paths: readonly RelPath[]): RelPath[] {
   const kept: RelPath[] = [];
@@ -332,15 +272,4 @@ function outermost(paths: readonly RelPath[]): RelPath[] {
     if (last === undefined || !isUnder(path, last)) kept.push(path);
   }
   return kept;
-}
-
-/** Stat records are a cache: one that is damaged is left out, and its file read again. */
-async function* statRecords(
-  replica: Replica,
-  under: RelPath | undefined,
-): AsyncGenerator<[RelPath, StatRecord]> {
-  const range = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
-  const options = { ...range, onDamage: () => undefined };
-  for await (const [key, bytes] of replica.store.records('stat', options))
-    yield [pathOfKey(key), decodeStatRecord(bytes)];
 }

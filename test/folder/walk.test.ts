@@ -9,7 +9,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { classify } from '../../src/folder/examine.js';
 import { IgnoreRules, ignoreFileBytesMax } from '../../src/folder/ignore-rules.js';
-import { Folder, type Found } from '../../src/folder/index.js';
+import { Folder, type Found, type FoundBatch } from '../../src/folder/index.js';
+import { listDirectory } from '../../src/folder/listing.js';
+import { walkRoot } from '../../src/folder/walk.js';
+import { streamFromThread } from '../../src/folder/walk-stream.js';
 import { compareRelPath } from '../../src/manifest/index.js';
 import {
   asOrdinaryUser,
@@ -23,7 +26,11 @@ import {
 } from './scratch.js';
 
 function walkAll(folder: Folder, ignore = noRules): Promise<Found[]> {
-  return collect(folder.walk({ ignore }));
+  return collect(each(folder.walk({ ignore })));
+}
+
+async function* each(batches: AsyncIterable<FoundBatch>): AsyncGenerator<Found> {
+  for await (const batch of batches) for (let index = 0; index < batch.length; index++) yield batch.at(index);
 }
 
 test('a directory comes before what is in it, and that before its next sibling', async () => {
@@ -195,16 +202,22 @@ test('a directory exchanged for a symlink during the walk leads nowhere outside'
   const outside = scratchDirectory();
   writeFileSync(join(outside, 'secret'), '');
   const folder = await scratchShare();
+  const path = join(folder.root, 'b');
   for (const name of ['a', 'b']) mkdirSync(join(folder.root, name));
-  writeFileSync(join(folder.root, 'b/inside'), '');
+  writeFileSync(join(path, 'inside'), '');
+  const before = lstatSync(path, { bigint: true });
   const seen: Found[] = [];
-  for await (const found of folder.walk({ ignore: noRules })) {
+  for (const found of walkRoot({ root: folder.root, device: before.dev, ignore: noRules })) {
     if (seen.push(found) > 1) continue;
-    renameSync(join(folder.root, 'b'), join(folder.root, 'c'));
-    symlinkSync(outside, join(folder.root, 'b'));
+    renameSync(path, join(folder.root, 'c'));
+    symlinkSync(outside, path);
   }
-  expect(seen[1]).toEqual({ kind: 'unreadable', path: 'b', reason: 'it was exchanged during the scan' });
-  expect(seen).toHaveLength(2);
+  expect(summary(seen)).toEqual(['directory a', 'symlink b']);
+  // Between the look at it and the reading of its names.
+  expect(listDirectory(path, before)).toEqual({
+    outcome: 'unreadable',
+    reason: 'it was exchanged during the scan',
+  });
 });
 
 test('rules leave out files and whole directories, take back with "!", and never hide .shoalignore', async () => {
@@ -248,7 +261,7 @@ test('under: a path of any kind and what is below it', async () => {
   for (const name of ['d/e/f', 'd-']) writeFileSync(join(folder.root, name), '');
   symlinkSync('d', join(folder.root, 'link'));
   const under = async (path: string) =>
-    summary(await collect(folder.walk({ ignore: noRules, under: at(path) })));
+    summary(await collect(each(folder.walk({ ignore: noRules, under: at(path) }))));
   expect(await under('d')).toEqual(['directory d', 'directory d/e', 'file d/e/f']);
   expect(await under('d/e/f')).toEqual(['file d/e/f']);
   expect(await under('gone/x')).toEqual([]);
@@ -279,9 +292,9 @@ test('a folder that vanishes, is exchanged or loses .shoal during the walk is no
     const walk = folder.walk({ ignore: noRules });
     await walk.next();
     harm(folder.root);
-    await expect(collect(walk)).rejects.toMatchObject({ code: 'NOT_A_SHARE' });
+    await expect(collect(each(walk))).rejects.toMatchObject({ code: 'NOT_A_SHARE' });
     await expect(folder.assertPresent()).rejects.toMatchObject({ code: 'NOT_A_SHARE' });
-    await expect(collect(folder.walk({ ignore: noRules }))).rejects.toMatchObject({ code: 'NOT_A_SHARE' });
+    await expect(walkAll(folder)).rejects.toMatchObject({ code: 'NOT_A_SHARE' });
     rmSync(`${folder.root}-moved`, { recursive: true, force: true });
   }
 });
@@ -296,10 +309,32 @@ test('a directory without .shoal, with a symlink for it, or none at all is no sh
 
 test('a walk stops when it is cancelled', async () => {
   const folder = await scratchShare();
-  for (const name of ['a', 'b']) writeFileSync(join(folder.root, name), '');
+  for (let index = 0; index < 3000; index++) writeFileSync(join(folder.root, `${index}`), '');
   const abort = new AbortController();
   const walk = folder.walk({ ignore: noRules, signal: abort.signal });
   await walk.next();
   abort.abort();
   await expect(walk.next()).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
+test('a walk in a thread of its own finds the same, in the same order, and stops as well', async () => {
+  const folder = await scratchShare();
+  mkdirSync(join(folder.root, 'd'));
+  for (let index = 0; index < 2500; index++) writeFileSync(join(folder.root, `d/${index}`), `${index}`);
+  for (const name of ['ignored', 'café']) writeFileSync(join(folder.root, name), name);
+  symlinkSync('d', join(folder.root, 'link'));
+  makeFifo(join(folder.root, 'fifo'));
+  const ignore = new IgnoreRules('ignored\n');
+  const here = await walkAll(folder, ignore);
+  expect(here).toHaveLength(2504);
+  expect(await collect(each(folder.walk({ ignore, isLarge: true })))).toEqual(here);
+  const walk = folder.walk({ ignore, isLarge: true });
+  await walk.next();
+  await walk.return(undefined);
+});
+
+test('what the thread fails with is what the walk fails with', async () => {
+  const folder = await scratchShare();
+  const around = { root: join(folder.root, 'none'), device: 0n, ignoreText: '' };
+  await expect(collect(each(streamFromThread(around)))).rejects.toMatchObject({ code: 'IO' });
 });

@@ -1,0 +1,97 @@
+/**
+ * What a walk found, many at a time, in columns: so that it crosses from one thread to another cheaply, and most of it,
+ * which has not changed, is compared without becoming objects.
+ */
+import type { RelPath } from '../manifest/index.js';
+import { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes } from './file-stat.js';
+import type { Found } from './found.js';
+
+const kinds = ['file', 'directory', 'symlink', 'blocked', 'unreadable'] as const;
+/** No path contains it. */
+const separator = '\0';
+
+/** A batch as it travels; its arrays' buffers may be transferred. */
+export interface PackedBatch {
+  /** Index into `kinds`, of each item. */
+  readonly kinds: Uint8Array<ArrayBuffer>;
+  /** Of each item, separated; empty where a blocked name is no path. */
+  readonly paths: string;
+  /** An encoded stat for each item, zeros where it has none. */
+  readonly stats: Uint8Array<ArrayBuffer>;
+  /** By item: the target of a symlink, or a reason. */
+  readonly texts: ReadonlyMap<number, string>;
+  /** By item: a blocked name. */
+  readonly names: ReadonlyMap<number, string>;
+}
+
+export function packBatch(items: readonly Found[]): PackedBatch {
+  const stats = new Uint8Array(items.length * fileStatBytes);
+  const view = new DataView(stats.buffer);
+  const texts = new Map<number, string>();
+  const names = new Map<number, string>();
+  for (const [index, item] of items.entries()) {
+    if ('stat' in item) encodeFileStat(item.stat, view, index * fileStatBytes);
+    if ('target' in item) texts.set(index, item.target);
+    if ('reason' in item) texts.set(index, item.reason);
+    if ('name' in item) names.set(index, item.name);
+  }
+  return {
+    kinds: Uint8Array.from(items, ({ kind }) => kinds.indexOf(kind)),
+    paths: items.map(({ path }) => path ?? '').join(separator),
+    stats,
+    texts,
+    names,
+  };
+}
+
+export class FoundBatch {
+  readonly length: number;
+  readonly #packed: PackedBatch;
+  readonly #paths: readonly string[];
+
+  constructor(packed: PackedBatch) {
+    this.#packed = packed;
+    this.length = packed.kinds.length;
+    this.#paths = packed.paths.split(separator);
+  }
+
+  kindAt(index: number): Found['kind'] {
+    return kinds[this.#packed.kinds[index] as number] as Found['kind'];
+  }
+
+  /** Undefined for a blocked name that is no path. */
+  pathAt(index: number): RelPath | undefined {
+    const path = this.#paths[index] as RelPath;
+    return path === '' ? undefined : path;
+  }
+
+  /** Of a file or symlink: `fileStatBytes` of an encoded stat, as a view. */
+  statBytesAt(index: number): Uint8Array {
+    return this.#packed.stats.subarray(index * fileStatBytes, (index + 1) * fileStatBytes);
+  }
+
+  at(index: number): Found {
+    const path = this.#paths[index] as RelPath;
+    const text = this.#packed.texts.get(index) ?? '';
+    const kind = this.kindAt(index);
+    switch (kind) {
+      case 'directory':
+        return { kind, path };
+      case 'unreadable':
+        return { kind, path, reason: text };
+      case 'blocked': {
+        const name = this.#packed.names.get(index) ?? '';
+        return path.length === 0 ? { kind, name, reason: text } : { kind, path, name, reason: text };
+      }
+      case 'file':
+        return { kind, path, stat: this.#statAt(index) };
+      case 'symlink':
+        return { kind, path, stat: this.#statAt(index), target: text };
+    }
+  }
+
+  #statAt(index: number): FileStat {
+    const { buffer, byteOffset } = this.statBytesAt(index);
+    return decodeFileStat(new DataView(buffer, byteOffset, fileStatBytes), 0);
+  }
+}

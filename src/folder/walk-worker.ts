@@ -1,0 +1,32 @@
+/** The thread of `streamFromThread`: walks the whole folder, a few batches ahead of who reads them. */
+import { once } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ShoalError } from '../error.js';
+import { IgnoreRules } from './ignore-rules.js';
+import { walkRoot } from './walk.js';
+import { batchesAhead, batchesOf, type WalkMessage, type WalkSettings } from './walk-stream.js';
+
+if (parentPort === null) throw new Error('This file runs as a worker thread.');
+const port = parentPort;
+const { ignoreText, ...around } = workerData as WalkSettings;
+
+function send(message: WalkMessage): void {
+  const transferred = 'batch' in message ? [message.batch.kinds.buffer, message.batch.stats.buffer] : [];
+  port.postMessage(message, transferred);
+}
+
+let unread = 0;
+port.on('message', () => {
+  unread--;
+});
+try {
+  for (const batch of batchesOf(walkRoot({ ...around, ignore: new IgnoreRules(ignoreText) }))) {
+    send({ batch });
+    unread++;
+    while (unread >= batchesAhead) await once(port, 'message');
+  }
+  send({ isEnd: true });
+} catch (error) {
+  if (!(error instanceof ShoalError)) throw error;
+  send({ failure: { code: error.code, message: error.message } });
+}
