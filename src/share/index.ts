@@ -183,9 +183,10 @@ export async function syncShare(
   };
   const answered = await askRunning(await controlSocketPath(layout), question);
   if (answered !== undefined) return answered as SyncResult;
+  const startedAt = options.now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
   return runShare(layout, { ...options, signal, watch: false }, (daemon) =>
-    syncOnce(daemon, { now: options.now, signal }),
+    syncOnce(daemon, { isFresh: true, startedAt, now: options.now, signal }),
   );
 }
 

@@ -110,6 +110,8 @@ async function answer(
     case 'sync': {
       for (const peer of listOf(given.peers)) daemon.mesh.addPeer(parseAddress(peer));
       return syncOnce(daemon, {
+        isFresh: false,
+        startedAt: now(),
         now,
         signal: AbortSignal.any([gone, AbortSignal.timeout(numberOf(given.timeoutMs))]),
       });

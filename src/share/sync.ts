@@ -17,15 +17,21 @@ export interface SyncResult {
   readonly seconds: number;
 }
 
-/** Runs until in sync, or held, or `signal` aborts. The daemon goes on. */
+const noCounts: Counts = { sent: 0, received: 0, deleted: 0, conflicts: 0 };
+const noTraffic: Transfer = { bytesIn: 0, bytesOut: 0, payloadIn: 0, payloadOut: 0 };
+
+/**
+ * Runs until in sync, or held, or `signal` aborts. The daemon goes on.
+ * @param options - `isFresh`: the daemon was started for this, so its first scan is the one that is wanted, and all
+ * that it did counts
+ */
 export async function syncOnce(
   daemon: Daemon,
-  options: { now: () => number; signal: AbortSignal },
+  options: { isFresh: boolean; startedAt: number; now: () => number; signal: AbortSignal },
 ): Promise<SyncResult> {
-  const startedAt = options.now();
-  const before = { ...daemon.counts };
-  const traffic = daemon.mesh.traffic;
-  await daemon.scanNow();
+  const before = options.isFresh ? noCounts : { ...daemon.counts };
+  const traffic = options.isFresh ? noTraffic : daemon.mesh.traffic;
+  if (!options.isFresh) await daemon.scanNow();
   // A member that is not connected now may have gone on since it told its head.
   const seen = (device: DeviceId): boolean =>
     daemon.mesh.hasFreshHead(device) && daemon.mesh.session(device) !== undefined;
@@ -52,6 +58,6 @@ export async function syncOnce(
     },
     held: daemon.held ?? null,
     blocked: daemon.blocked,
-    seconds: (options.now() - startedAt) / 1000,
+    seconds: (options.now() - options.startedAt) / 1000,
   };
 }
