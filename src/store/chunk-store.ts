@@ -80,7 +80,7 @@ export interface ChunkStore {
 
   /**
    * The packs that are not as they were written, each as a whole: missing, cut short, swapped, of another state, with a
-   * damaged header or footer, or unknown to the index. Quick: which chunks are lost in them is for `verify` to say.
+   * damaged header or footer, or unknown to the index; and the index itself, as pack 0, if it has lost writes. Quick: which chunks are lost in them is for `verify` to say.
    * @throws ShoalError CANCELLED when `signal` fires; STORE_DAMAGED at the end if parts of the index could not be listed
    */
   checkPacks(signal?: AbortSignal): AsyncGenerator<PackDamage>;

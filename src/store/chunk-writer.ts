@@ -122,7 +122,8 @@ function totalsOf({ written, encoded }: PendingChunk): ChunkTotals {
   return { chunks: 1, bytes: written.length, plainBytes: encoded.plainLength };
 }
 
-async function countChunks(database: Database): Promise<ChunkTotals> {
+/** What the database holds, by reading all of its chunks' values. */
+export async function countChunks(database: Database): Promise<ChunkTotals> {
   let totals = noTotals;
   for await (const [key, value] of database.entries(chunkRange)) {
     const stored = unsealChunk(key, value);

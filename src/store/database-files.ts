@@ -13,9 +13,22 @@ const dataName = /^\d+\.(?:log|ldb|sst)$/;
 /** The directory of packs, which is made after the database. LevelDB pays no attention to it. */
 export const packsName = 'packs';
 
+/** All that LevelDB makes in its directory. */
+const databaseName = /^(?:CURRENT|LOCK|LOG|LOG\.old|lost|MANIFEST-\d+|\d+\.(?:log|ldb|sst|dbtmp))$/;
+
+/** Where `rebuildStore` makes a new index: a directory whose name says how far it has come. */
+export const rebuildNames = { making: 'index.new', ready: 'index.ready', moving: 'index.moving' } as const;
+
+/** Names of the files of the database in `directory`. */
+export async function databaseFiles(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => databaseName.test(name));
+}
+
 /** @throws ShoalError STORE_UNOPENABLE if CURRENT, or what it names, is missing from a database that was in use */
 export async function checkFiles(directory: string): Promise<void> {
   const names = new Set(await readdir(directory));
+  if (names.has(rebuildNames.ready) || names.has(rebuildNames.moving))
+    throw storeUnopenable(directory, 'the rebuilding of its index was interrupted');
   if (!names.has('CURRENT')) {
     if (names.has(packsName) || [...names].some((name) => dataName.test(name)))
       throw storeUnopenable(directory, 'its file CURRENT is missing');

@@ -103,7 +103,7 @@ export class FilePacks implements Packs {
     const directory = join(storeDirectory, packsName);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      const numbers = await numbersIn(directory);
+      const numbers = await packNumbersIn(directory);
       const lastPack = Math.max(state?.pack ?? 0, numbers.at(-1) ?? 0);
       const packs = new FilePacks(directory, lastPack, openFile, bytesMax);
       packs.storeId = state?.storeId ?? (await packs.storeIdIn(numbers)) ?? randomBytes(storeIdBytes);
@@ -166,7 +166,7 @@ export class FilePacks implements Packs {
 
   async numbers(): Promise<readonly number[]> {
     try {
-      return await numbersIn(this.directory);
+      return await packNumbersIn(this.directory);
     } catch (error) {
       throw readFailure(this.directory, error);
     }
@@ -286,12 +286,17 @@ export class FilePacks implements Packs {
   }
 
   private pathOf(pack: number): string {
-    return join(this.directory, `${String(pack).padStart(8, '0')}.pack`);
+    return packPath(this.directory, pack);
   }
 }
 
+/** Where the pack `number` lies in `directory`. */
+export function packPath(directory: string, number: number): string {
+  return join(directory, `${String(number).padStart(8, '0')}.pack`);
+}
+
 /** Numbers of the packs in `directory`, in their order. */
-async function numbersIn(directory: string): Promise<number[]> {
+export async function packNumbersIn(directory: string): Promise<number[]> {
   const numbers = (await readdir(directory)).map((name) => Number(packName.exec(name)?.[1] ?? 0));
   return numbers.filter((number) => number > 0 && number <= packNumberMax).sort((a, b) => a - b);
 }

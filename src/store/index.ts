@@ -5,5 +5,13 @@
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
 export type { PackDamage } from './pack-check.js';
 export type { PackProblem } from './pack-file.js';
+export {
+  type RebuildFindings,
+  type RebuildOptions,
+  type RebuildProgress,
+  type RebuildResult,
+  rebuildStore,
+} from './rebuild.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
+export type { Salvaged } from './salvage.js';
 export { type OpenStore, Store, type StoreOptions } from './store.js';

@@ -20,6 +20,8 @@ const decoder = new TextDecoder();
 
 export const formatKey = encoder.encode('mformat');
 export const totalsKey = encoder.encode('mtotals');
+/** There while the database is known to have lost writes. */
+export const lostWritesKey = encoder.encode('mlost');
 export const packStateKey = encoder.encode('mpacks');
 export const chunkRange: KeyRange = { gte: encoder.encode('c'), lt: encoder.encode('d') };
 

@@ -8,7 +8,7 @@
  *
  * The settings are for many small values, as larger chunks lie in packs: docs/DECISIONS.md, store.
  */
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { systemCode } from '../error.js';
@@ -32,6 +32,12 @@ const settings = {
 /** Bytes read ahead by an iterator. */
 const readAheadBytes = mebibyte;
 
+/** What `level` exports on Node, which its types do not say. */
+const repairer = Level as unknown as { repair(directory: string): Promise<void> };
+
+/** A line of LevelDB's own journal, begun anew at each opening: a part of a log failed its checksum and was left out. */
+const droppedLine = /: dropping \d+ bytes; /;
+
 export class LevelDatabase implements Database {
   private constructor(
     private readonly directory: string,
@@ -51,6 +57,44 @@ export class LevelDatabase implements Database {
       return new LevelDatabase(directory, level);
     } catch (error) {
       throw openFailure(directory, error);
+    }
+  }
+
+  /**
+   * Makes a database of whatever files of one lie in `directory`, from those parts of them that can be read. Values may be
+   * lost, and older ones come back in their place. The files are changed: give it copies.
+   * @throws ShoalError STORE_UNOPENABLE; STORE_FAILED
+   */
+  static async repair(directory: string): Promise<void> {
+    try {
+      await repairer.repair(directory);
+    } catch (error) {
+      throw openFailure(directory, error);
+    }
+  }
+
+  /** Changes nothing in the database in `directory`, whether it is whole or not. @throws ShoalError SHARE_BUSY if a process has it open */
+  static async assertFree(directory: string): Promise<void> {
+    const level = new Level<Uint8Array, Uint8Array>(directory, {
+      ...settings,
+      createIfMissing: false,
+      errorIfExists: true, // so it always fails: after the lock was taken, and before anything is read
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      const failure = openFailure(directory, error);
+      if (failure.code === 'SHARE_BUSY') throw failure;
+    }
+  }
+
+  /** Whether LevelDB found damage in a log when it was opened, and went on without what was written there. */
+  async hasDroppedWrites(): Promise<boolean> {
+    try {
+      return droppedLine.test(await readFile(join(this.directory, 'LOG'), 'latin1'));
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return false; // it is a courtesy of LevelDB's, which goes on without it
+      throw readFailure(this.directory, error);
     }
   }
 

@@ -6,14 +6,17 @@
  */
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
-import { packKey, packNumberOfKey, packRange } from './key.js';
+import { lostWritesKey, packKey, packNumberOfKey, packRange } from './key.js';
 import { noteOf, type PackProblem, problemOf } from './pack-file.js';
 import { noteOperation, type PackNote, unsealNote } from './pack-note.js';
 import type { PackState, Packs } from './packs.js';
 import type { WriteQueue } from './write-queue.js';
 
+/** What `PackDamage` names the index by: packs are numbered from 1. */
+const indexNumber = 0;
+
 export interface PackDamage {
-  /** Number of the pack. */
+  /** Number of the pack; 0 for the index. */
   readonly pack: number;
   readonly problem: PackProblem;
 }
@@ -27,6 +30,7 @@ interface Parts {
 /** As `ChunkStore.checkPacks`. */
 export async function* checkPacks(parts: Parts, signal?: AbortSignal): AsyncGenerator<PackDamage> {
   const { packs, queue } = parts;
+  if ((await parts.database.get(lostWritesKey)) !== undefined) yield { pack: indexNumber, problem: 'index' };
   const { numbers, failure } = await notedNumbers(parts.database);
   for (const pack of await packs.numbers()) numbers.add(pack);
   for (const pack of [...numbers].sort((a, b) => a - b)) {
@@ -44,7 +48,8 @@ export async function settlePacks(parts: Parts, numbers: readonly number[]): Pro
   await inLine(queue, async () => {
     const operations: Operation[] = [];
     for (const pack of numbers) {
-      if (!isActive(packs, pack)) operations.push(await settled(packs, pack));
+      if (pack === indexNumber) operations.push({ type: 'del', key: lostWritesKey });
+      else if (!isActive(packs, pack)) operations.push(await settled(packs, pack));
     }
     if (operations.length > 0) await database.write(operations, { sync: true });
   });

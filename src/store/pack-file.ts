@@ -36,7 +36,9 @@ export type PackProblem =
   /** It is another state of this pack than the one that was written last. */
   | 'stale'
   /** A file that the index does not know. */
-  | 'unknown';
+  | 'unknown'
+  /** Of pack 0, which stands for the index: it has lost writes, and may not know of chunks that packs hold. */
+  | 'index';
 
 /** Reads the beginning and the end of a pack; at most `footerBytesMax` bytes. @throws what reading throws */
 export async function inspectPack(file: FileHandle): Promise<PackInspection> {

@@ -13,13 +13,14 @@ import { DatabaseChunkStore } from './database-chunk-store.js';
 import { DatabaseRecordStore } from './database-record-store.js';
 import { FilePacks } from './file-packs.js';
 import { checkFormat, formatVersion } from './format.js';
-import { packStateKey } from './key.js';
+import { lostWritesKey, packStateKey } from './key.js';
 import { LevelDatabase } from './level-database.js';
 import { migrate } from './migration.js';
 import { unsealPackState } from './pack-state.js';
 import { noteStrays } from './pack-strays.js';
 import type { Packs } from './packs.js';
 import type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
+import { sealValue } from './sealed-value.js';
 import { WriteQueue } from './write-queue.js';
 
 export interface StoreOptions {
@@ -70,6 +71,7 @@ export class Store implements OpenStore {
     let packs: Packs | undefined;
     try {
       const version = await checkFormat(directory, database);
+      if (await database.hasDroppedWrites()) await noteLostWrites(database);
       const sealed = await database.get(packStateKey);
       const state = sealed && unsealPackState(sealed);
       packs = await FilePacks.open(directory, state, { bytesMax: options.packBytesMax });
@@ -143,4 +145,10 @@ export class Store implements OpenStore {
     await this.database.sync();
     this.unsynced = false;
   }
+}
+
+/** So that `checkPacks` tells it until it is settled: LevelDB itself says it once. */
+function noteLostWrites(database: Database): Promise<void> {
+  const value = sealValue(lostWritesKey);
+  return database.write([{ type: 'put', key: lostWritesKey, value }], { sync: true });
 }

@@ -233,6 +233,20 @@ it.each(crashPoints)('goes on after a crash %s', async (_case, { cut, keepsPack3
   expect(await damagesIn(store)).toEqual([{ pack: 2, problem: 'truncated' }]);
 });
 
+it('names the index when it has lost what a damaged log held', async () => {
+  const directory = await makeStore();
+  const log = (await readdir(directory)).find((name) => name.endsWith('.log')) ?? '';
+  await flip(join(directory, log), 20);
+  for (let start = 0; start < 2; start++) {
+    const store = await Store.open(directory, { packBytesMax });
+    const damages = await damagesIn(store).finally(() => store.close());
+    expect(damages[0]).toEqual({ pack: 0, problem: 'index' });
+  }
+  const store = await openStore(directory);
+  await store.chunks.settlePacks([0]);
+  expect(await damagesIn(store)).not.toContainEqual({ pack: 0, problem: 'index' });
+});
+
 it('stops when it is told to', async () => {
   const store = await openStore(await makeStore());
   const checking = store.chunks.checkPacks(AbortSignal.abort());

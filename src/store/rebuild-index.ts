@@ -1,0 +1,161 @@
+/**
+ * Fills a new database with what the packs hold and what could be saved of the old one.
+ *
+ * Of the old database come records and small chunks, those that are intact. Where the larger chunks lie is told by the
+ * packs alone: by their footers, or by reading the pack record by record where there is none. A record that was read is
+ * hashed before it is believed, because content may look like a record; a footer was written before it was hashed, and
+ * what it names is hashed when it is read. Of two records of a chunk the later one counts: it was written because the
+ * earlier one was damaged, or moved.
+ *
+ * If the old database had to be repaired, older values may have come back. So some are not taken from it: tickets, as a
+ * used one would be good again, and stats of files, as with a tree of another time they would hide an edit.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { ShoalError, systemCode } from '../error.js';
+import { checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
+import type { Database, Operation } from './database.js';
+import { readAll } from './file-bytes.js';
+import { chunkIdOfKey, chunkKey, chunkRange, recordRange } from './key.js';
+import { isUnreadable, readFailure } from './level-failure.js';
+import { inspectPack, noteOf, type PackInspection } from './pack-file.js';
+import { entriesOf, type TableEntry } from './pack-footer.js';
+import type { PackLocation } from './pack-location.js';
+import { noteOperation } from './pack-note.js';
+import { chunkInRecord, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
+import { scanRecords } from './pack-scan.js';
+import { unsealValue } from './sealed-value.js';
+
+/** Operations that are written together. */
+const batchOperationsMax = 4096;
+const recordTable = 0x72; // 'r'
+const notFromRepair = [recordRange('ticket'), recordRange('stat')];
+
+/** Collects what is written to a new database, in batches. */
+export class IndexBuilder {
+  private batch: Operation[] = [];
+
+  constructor(private readonly database: Database) {}
+
+  async write(operation: Operation): Promise<void> {
+    this.batch.push(operation);
+    if (this.batch.length >= batchOperationsMax) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const operations = this.batch;
+    this.batch = [];
+    if (operations.length > 0) await this.database.write(operations, { sync: false });
+  }
+
+  /** Takes over a value of the old database, if it is one that may be, and is not there already. */
+  async takeOver(key: Uint8Array, value: Uint8Array, isRepaired: boolean): Promise<void> {
+    if (!mayTakeOver(key, value, isRepaired)) return;
+    if (isRepaired) {
+      await this.flush();
+      if ((await this.database.get(key)) !== undefined) return; // that one was not repaired
+    }
+    await this.write({ type: 'put', key: Uint8Array.from(key), value: Uint8Array.from(value) });
+  }
+}
+
+function mayTakeOver(key: Uint8Array, value: Uint8Array, isRepaired: boolean): boolean {
+  if (key[0] === recordTable) {
+    if (unsealValue(key, value) === undefined) return false;
+    return !isRepaired || !notFromRepair.some(({ gte, lt }) => isWithin(key, gte, lt));
+  }
+  if (!isWithin(key, chunkRange.gte, chunkRange.lt)) return false;
+  const [id, stored] = [chunkIdOfKey(key), unsealChunk(key, value)];
+  return id !== undefined && stored?.kind === 'inline' && checkChunk(id, stored.encoded) !== undefined;
+}
+
+function isWithin(key: Uint8Array, gte: Uint8Array, lt: Uint8Array): boolean {
+  return Buffer.compare(key, gte) >= 0 && Buffer.compare(key, lt) < 0;
+}
+
+/** How a pack was taken into the index. */
+export interface IndexedPack {
+  readonly storeId: Uint8Array | undefined;
+  /** Places where there should have been records and were none. */
+  readonly gaps: number;
+  /** Whether it could be read to its end. */
+  readonly isReadable: boolean;
+}
+
+export interface PackSource {
+  readonly pack: number;
+  readonly path: string;
+  /** For a pack that does not say of which store it is. */
+  readonly storeId: Uint8Array;
+  readonly onRecord: () => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Enters the records of a pack, and notes the pack as it is. @throws ShoalError STORE_FAILED; CANCELLED */
+export async function indexPack(builder: IndexBuilder, source: PackSource): Promise<IndexedPack> {
+  const { pack, path } = source;
+  try {
+    const file = await open(path, constants.O_RDONLY);
+    try {
+      const found = await inspectPack(file);
+      const gaps = await indexRecords(builder, source, file, found);
+      const note = noteOf(pack, found, source.storeId);
+      await builder.write(
+        noteOperation(pack, note ?? { storeId: source.storeId, length: 0, footerHash: undefined }),
+      );
+      return { storeId: note?.storeId, gaps, isReadable: true };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isUnreadable(error) || systemCode(error) === 'ENOENT')
+      return { storeId: undefined, gaps: 0, isReadable: false }; // not noted: `checkPacks` names it
+    throw readFailure(path, error);
+  }
+}
+
+async function indexRecords(
+  builder: IndexBuilder,
+  source: PackSource,
+  file: FileHandle,
+  { footer, length }: PackInspection,
+): Promise<number> {
+  const { pack, onRecord, signal } = source;
+  const enter = async (entry: TableEntry): Promise<void> => {
+    const key = chunkKey(entry.id);
+    await builder.write({ type: 'put', key, value: sealLocation(key, { pack, ...entry }) });
+    onRecord();
+  };
+  if (footer !== undefined) {
+    for (const entry of entriesOf(footer.trailer, footer.bytes)) {
+      if (signal?.aborted === true) throw cancelled();
+      await enter(entry);
+    }
+    return 0;
+  }
+  let gaps = 0;
+  let end = packHeaderBytes;
+  for await (const record of scanRecords(file, packHeaderBytes, length)) {
+    if (signal?.aborted === true) throw cancelled();
+    if (record.skippedBytes > 0) gaps += 1;
+    end = record.offset + recordHeaderBytes + record.encodedLength;
+    if (await isChunk(file, { pack, ...record }, record)) await enter(record);
+    else gaps += 1;
+  }
+  return end < length ? gaps + 1 : gaps;
+}
+
+/** Whether the record holds the chunk that it names. */
+async function isChunk(file: FileHandle, location: PackLocation, { id }: TableEntry): Promise<boolean> {
+  const record = Buffer.allocUnsafe(recordHeaderBytes + location.encodedLength);
+  if ((await readAll(file, record, location.offset)) < record.length) return false;
+  const encoded = chunkInRecord(id, location, record);
+  return encoded !== undefined && checkChunk(id, encoded) !== undefined;
+}
+
+export function cancelled(): ShoalError {
+  return new ShoalError(
+    'CANCELLED',
+    'Rebuilding the index of the store was cancelled: nothing was changed, start it again.',
+  );
+}
