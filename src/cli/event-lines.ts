@@ -51,7 +51,9 @@ export function describeEvent(event: Exclude<ShareEvent, { event: 'pending' }>):
     case 'held':
       return describeHeld(event);
     case 'damage':
-      return `damaged chunk ${shortId(event.id)}: it will be fetched again; run \`shoal verify\``;
+      return 'path' in event
+        ? `damaged: ${printable(event.path)}: run \`shoal verify --repair\``
+        : `damaged chunk ${shortId(event.id)}: it will be fetched again; run \`shoal verify\``;
     case 'report':
       return printable(event.text);
     case 'error':

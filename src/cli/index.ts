@@ -11,6 +11,7 @@ export { drawQrCode } from './qr-code.js';
 export { describeStatus } from './status-lines.js';
 export { describeSync } from './sync-lines.js';
 export { describeVerify } from './verify-lines.js';
+export { VerifyProgressLine } from './verify-progress.js';
 
 /** The demo is loaded only when it runs: it brings the whole share with it. */
 export const loadDemo = (): Promise<typeof import('./demo/index.js')> => import('./demo/index.js');

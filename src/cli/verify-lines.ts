@@ -1,23 +1,56 @@
 /** `shoal verify` for people. */
 import type { VerifyResult } from '../share/index.js';
 import { listSome } from './blocked-lines.js';
-import { countOf, formatSeconds } from './format.js';
+import { countOf, formatBytes, formatSeconds, shortId } from './format.js';
+import { printable } from './printable.js';
 
 /** @returns lines */
-export function describeVerify({ ok, files, chunks, seconds }: VerifyResult): string[] {
-  const checked = `${countOf(files.checked, 'file')} and ${countOf(chunks.checked, 'chunk')} read in ${formatSeconds(seconds)}`;
-  const changed =
-    files.changed > 0
-      ? [`${countOf(files.changed, 'file')} changed since the last scan: not looked into, and no damage.`]
-      : [];
-  if (ok) return [`No damage: ${checked}.`, ...changed];
+export function describeVerify(result: VerifyResult): string[] {
+  const { files, chunks } = result;
   return [
-    `Damage found: ${checked}. Keep the peers' copies, and restore what is listed from them.`,
+    describeOutcome(result),
     ...listed('damaged files', files.damaged),
     ...listed('missing files', files.missing),
     ...listed('damaged chunks', chunks.damaged),
     ...listed('missing chunks', chunks.missing),
-    ...changed,
+    ...listed(
+      'not repaired',
+      result.left.map(
+        ({ kind, name, reason }) => `${kind === 'chunk' ? `chunk ${shortId(name)}` : name}: ${reason}`,
+      ),
+    ),
+    ...describeChanged(files.changed),
+    ...describeRest(result),
+    ...describeQuarantine(result),
+  ];
+}
+
+function describeOutcome({ files, chunks, seconds, repaired, unrepaired, left }: VerifyResult): string {
+  const checked = `${countOf(files.checked, 'file')} and ${countOf(chunks.checked, 'chunk')} read in ${formatSeconds(seconds)}`;
+  if (repaired === 0 && unrepaired === 0) return `No damage: ${checked}.`;
+  if (unrepaired === 0) return `Damage found and repaired (${countOf(repaired, 'thing')}): ${checked}.`;
+  const advice =
+    left.length > 0
+      ? 'run `shoal verify --repair` again when more peers can be reached'
+      : 'run `shoal verify --repair`';
+  return `Damage found, ${repaired} repaired and ${unrepaired} not: ${checked}. To repair it, ${advice}.`;
+}
+
+function describeChanged(changed: number): string[] {
+  if (changed === 0) return [];
+  return [`${countOf(changed, 'file')} changed since the last scan: not looked into, and no damage.`];
+}
+
+function describeRest({ rest }: VerifyResult): string[] {
+  if (rest === null) return [];
+  const after = rest.after === null ? '' : `, after ${printable(rest.after)}`;
+  return [`Not everything was read: the next run goes on with the ${rest.part}${after}.`];
+}
+
+function describeQuarantine({ quarantine: { path, files, bytes } }: VerifyResult): string[] {
+  if (files === 0) return [];
+  return [
+    `${countOf(files, 'damaged file is', 'damaged files are')} kept in ${path} (${formatBytes(bytes)}): look through them, and remove them when you like.`,
   ];
 }
 

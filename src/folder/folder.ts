@@ -11,7 +11,7 @@ import { decodeUtf8, escapeForDisplay } from './display.js';
 import { classify, type Examined } from './examine.js';
 import { asIoError, asReasonUnknown } from './faults.js';
 import type { ReaderOptions } from './file-reader.js';
-import { type fileStatOf, standingAt } from './file-stat.js';
+import { type FileStat, type fileStatOf, standingAt } from './file-stat.js';
 import { type FileSystemTraits, probeFileSystem } from './file-system-traits.js';
 import { type Found, reasonAgainstTarget } from './found.js';
 import type { FoundBatch } from './found-batch.js';
@@ -21,6 +21,7 @@ import { openRegular } from './open-regular.js';
 import { Placer } from './place.js';
 import type { Blocked, Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
 import { type Identity, identify, rootIsGone } from './presence.js';
+import { Quarantine, type QuarantineTotals } from './quarantine.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
 import { walkFrom, walkRoot } from './walk.js';
@@ -46,6 +47,7 @@ export class Folder {
   readonly #paths: SafePaths;
   readonly #temporary: TemporaryFiles;
   readonly #placer: Placer;
+  readonly #quarantine: Quarantine;
   /** For a `FileReader` in another thread. */
   readonly readerOptions: ReaderOptions;
 
@@ -61,6 +63,7 @@ export class Folder {
     this.#paths = new SafePaths(root, traits);
     this.#temporary = new TemporaryFiles(root, this.#paths);
     const read = (path: RelPath): Promise<OpenFile> => this.read(path);
+    this.#quarantine = new Quarantine(root, this.#paths);
     this.#placer = new Placer({ paths: this.#paths, temporary: this.#temporary, traits, read });
   }
 
@@ -195,6 +198,16 @@ export class Folder {
   /** Puts one entry in place. @see Placer.place */
   place(request: PlaceRequest, signal?: AbortSignal): Promise<PlaceResult> {
     return this.#placer.place(request, signal);
+  }
+
+  /** Keeps what stands at `path` before something good takes its place. @see Quarantine.keep */
+  keepInQuarantine(path: RelPath, stat: FileStat, run: string): FileStat | undefined {
+    return this.#quarantine.keep(path, stat, run);
+  }
+
+  /** What the quarantine holds. */
+  quarantineTotals(): Promise<QuarantineTotals> {
+    return this.#quarantine.totals();
   }
 
   /** Empties `.shoal/tmp`; only for who holds the share's lock. @returns how many files were left there */

@@ -5,7 +5,8 @@ export { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes, statEqual
 export { Folder } from './folder.js';
 export type { Found } from './found.js';
 export type { FoundBatch } from './found-batch.js';
-export type { IgnoreRules } from './ignore-rules.js';
+export { IgnoreRules } from './ignore-rules.js';
 export type { OpenFile } from './open-file.js';
 export type { Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
+export type { QuarantineTotals } from './quarantine.js';
 export type { Hint, Watching } from './watch.js';

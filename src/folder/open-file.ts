@@ -1,13 +1,14 @@
 /**
  * One regular file, open for reading from front to back, and able to say whether it stayed the same meanwhile.
  */
-import { close, fstatSync, read } from 'node:fs';
+import { close, fstatSync, fsync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { asIoError } from './faults.js';
 import { type FileStat, fileStatOf, statEquals } from './file-stat.js';
 
 const readDescriptor = promisify(read);
 const closeDescriptor = promisify(close);
+const syncDescriptor = promisify(fsync);
 
 export interface OpenFile {
   /** As it was when the file was opened. */
@@ -18,6 +19,14 @@ export interface OpenFile {
    * @throws ShoalError IO
    */
   readInto(into: Uint8Array): Promise<number>;
+  /**
+   * Reads from `position` on, into the front of `into`; `readInto` goes on where it was.
+   * @returns bytes read; less than asked for only at the end of the file
+   * @throws ShoalError IO
+   */
+  readAt(into: Uint8Array, position: number): Promise<number>;
+  /** Puts the file on the disk. @throws ShoalError IO */
+  sync(): Promise<void>;
   /** Whether the path still names this very file and nothing about it has changed since it was opened. */
   unchanged(): Promise<boolean>;
   /** Must be called, whatever happened; twice is harmless. */
@@ -49,6 +58,29 @@ export class DescriptorFile implements OpenFile {
       return bytesRead;
     } catch (error) {
       throw asIoError(error, 'read', this.#path);
+    }
+  }
+
+  async readAt(into: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    try {
+      while (filled < into.length) {
+        const [rest, at] = [into.length - filled, position + filled];
+        const { bytesRead } = await readDescriptor(this.#open(), into, filled, rest, at);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      throw asIoError(error, 'read', this.#path);
+    }
+    return filled;
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await syncDescriptor(this.#open());
+    } catch (error) {
+      throw asIoError(error, 'put on the disk', this.#path);
     }
   }
 

@@ -3,8 +3,8 @@
  * totals, and that it begins after its left neighbour. So a tree that a peer made up cannot lead a walk in circles
  * or out of order. That the bytes match the id is the store's promise.
  */
-import { type ChunkId, chunkIdOf } from '../chunking/index.js';
-import { ShoalError } from '../error.js';
+import { type ChunkId, chunkIdOf, parseChunkId } from '../chunking/index.js';
+import { isShoalError, ShoalError } from '../error.js';
 import type { Entry } from './entry.js';
 import { malformed } from './malformed.js';
 import {
@@ -34,6 +34,8 @@ export interface EntryRange {
   readonly under?: RelPath;
   /** Leaves out subtrees of the tree that hold nothing but deletions; single deleted entries may still come. */
   readonly skipDeleted?: boolean;
+  /** Told the id of each node that is not there: what is under it is then left out. Without it the walk ends there. */
+  readonly onMissing?: (id: ChunkId) => void;
 }
 
 const what = 'manifest tree';
@@ -99,7 +101,9 @@ export class TreeReader {
 
   /** In the order of paths. Holds one node a level. */
   async *entries(root: ChunkId, range: EntryRange = {}): AsyncGenerator<Entry> {
-    for await (const { entry } of this.#walk(await this.root(root), undefined, range)) {
+    const top = await unlessMissing(() => this.root(root), range);
+    if (top === undefined) return;
+    for await (const { entry } of this.#walk(top, undefined, range)) {
       if (range.under !== undefined && entry.path !== range.under && !isUnder(entry.path, range.under))
         return;
       yield entry;
@@ -136,7 +140,8 @@ export class TreeReader {
         yield item;
       } else if (range.skipDeleted !== true || item.totals.files + item.totals.directories > 0) {
         const before = node.items[index - 1]?.key ?? after;
-        yield* this.#walk(await this.child(node, item, before), before, range);
+        const child = await unlessMissing(() => this.child(node, item, before), range);
+        if (child !== undefined) yield* this.#walk(child, before, range);
       }
     }
   }
@@ -158,6 +163,19 @@ export function firstAtOrAfter(items: readonly Item[], path: RelPath | undefined
 
 function missingNode(id: ChunkId): ShoalError {
   return new ShoalError('CHUNK_MISSING', 'A node of the manifest is not in the store.', { data: { id } });
+}
+
+async function unlessMissing(
+  read: () => Promise<Node>,
+  { onMissing }: EntryRange,
+): Promise<Node | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (onMissing === undefined || !isShoalError(error, 'CHUNK_MISSING')) throw error;
+    onMissing(parseChunkId(String(error.data.id)));
+    return undefined;
+  }
 }
 
 function startOf({ from, under }: EntryRange): RelPath | undefined {

@@ -12,6 +12,7 @@ import { forEachConcurrent } from './concurrency.js';
 import type { Step } from './plan.js';
 import { decodeStatRecord, pathKey, type StatRecord } from './records.js';
 import type { Replica } from './replica.js';
+import { doubtReason, standsInDoubt } from './rot.js';
 
 /** A step whose content, if it has one, is written and waits to be put in place. */
 export interface ReadyStep extends Step {
@@ -114,15 +115,18 @@ class Batch {
 
   async #place({ path, before, after, staged }: ReadyStep): Promise<PlaceResult> {
     const expected = await expectedAt(this.#replica, path, before);
-    if (expected === undefined) return { outcome: 'differs' };
     const entry = after ?? goneEntry(path);
     const content = staged === undefined ? {} : { content: staged };
-    return this.#folder.place({ entry, expected, ...content }, this.#signal);
+    const placed: PlaceResult =
+      expected === undefined
+        ? { outcome: 'differs' }
+        : await this.#folder.place({ entry, expected, ...content }, this.#signal);
+    return blockedInDoubt(this.#replica, this.#folder, before, placed);
   }
 }
 
 /** What the stat cache says stands at `path`; undefined if it cannot vouch for it, so that a scan has to look first. */
-export async function expectedAt(
+async function expectedAt(
   replica: Replica,
   path: RelPath,
   before: Entry | undefined,
@@ -133,6 +137,28 @@ export async function expectedAt(
   if (bytes === undefined) return undefined;
   const record = decodeStatRecord(bytes);
   return record.racy ? undefined : { kind: before.kind, stat: record.stat };
+}
+
+/** Whether something could be put in place at `path` now: 'placed' if so. Nothing is changed. */
+export async function inspect(
+  replica: Replica,
+  folder: Folder,
+  { path, before }: Pick<Step, 'path' | 'before'>,
+): Promise<PlaceResult> {
+  const expected = await expectedAt(replica, path, before);
+  const seen: PlaceResult = expected === undefined ? { outcome: 'differs' } : folder.inspect(path, expected);
+  return blockedInDoubt(replica, folder, before, seen);
+}
+
+/** What is in doubt would differ at every try: it waits for the user, and is not scanned and merged over and over. */
+async function blockedInDoubt(
+  replica: Replica,
+  folder: Folder,
+  before: Entry | undefined,
+  result: PlaceResult,
+): Promise<PlaceResult> {
+  if (result.outcome !== 'differs' || !(await standsInDoubt(replica, folder, before))) return result;
+  return { outcome: 'blocked', reason: doubtReason };
 }
 
 async function stepsThatStand(replica: Replica, steps: readonly ReadyStep[]): Promise<ReadyStep[]> {

@@ -172,6 +172,11 @@ export class Daemon {
     return this.#scans.scanNow('everything');
   }
 
+  /** Has a scan look at `path` soon. */
+  lookAt(path: RelPath): void {
+    this.#scans.hint(path);
+  }
+
   /** Lets the held deletions through, once. */
   async approve(): Promise<number> {
     const held = this.#held?.deletions ?? 0;
@@ -321,6 +326,7 @@ export class Daemon {
     const { listener } = this.#options;
     const isFull = places === undefined;
     this.#blocked.noteScan(result.blocked, places);
+    for (const path of result.damaged) listener({ event: 'damage', path: escapeForDisplay(path) });
     if (isFull || result.held !== undefined) this.#held = result.held;
     if (result.held !== undefined) listener({ event: 'held', ...result.held });
     this.counts.sent += result.changed + result.deleted;

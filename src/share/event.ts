@@ -24,7 +24,9 @@ export type ShareEvent =
   | { readonly event: 'conflict'; readonly path: string }
   | { readonly event: 'blocked'; readonly path: string; readonly reason: string }
   | { readonly event: 'held'; readonly deletions: number; readonly of: number }
+  /** A chunk of the store, or a file, whose bytes are not what they should be. */
   | { readonly event: 'damage'; readonly id: string }
+  | { readonly event: 'damage'; readonly path: string }
   | { readonly event: 'report'; readonly text: string }
   | { readonly event: 'error'; readonly code: string; readonly text: string };
 

@@ -28,7 +28,12 @@ export async function* fileContent(
     return part;
   };
   const read = async ({ id, length }: Part): Promise<Uint8Array> => {
-    const bytes = await replica.store.chunks.get(id);
+    let bytes = await replica.store.chunks.get(id);
+    if (bytes === undefined) {
+      // The store thought that it had the chunk, and it turned out damaged.
+      await obtain(id, length);
+      bytes = await replica.store.chunks.get(id);
+    }
     if (bytes === undefined) throw chunkMissing(id);
     if (bytes.length === length) return bytes;
     throw new ShoalError('MALFORMED', `The recipe of ${entry.path} names a wrong chunk length.`, {

@@ -6,19 +6,21 @@ import { rm } from 'node:fs/promises';
 import { isShoalError, ShoalError } from '../error.js';
 import { decodeTicket, encodeTicket, type Ticket, ticketAddressesMax } from '../trust/index.js';
 import { makeTicket } from './admission.js';
+import { SearchedPeers } from './chunk-source.js';
 import { claimMembership } from './claim.js';
 import { parseAddress } from './config.js';
 import { askRunning } from './control-client.js';
 import { createReplica, createShare } from './create.js';
 import type { Daemon, DaemonOptions } from './daemon.js';
 import { controlSocketPath, type Layout } from './layout.js';
-import { openShare, ownRole } from './open-share.js';
+import { type OpenShare, openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
 import { askOrOpen, runShare } from './run.js';
 import { type ScanResult, scan } from './scan.js';
 import { type Status, statusAtRest } from './status.js';
 import { type SyncResult, syncOnce } from './sync.js';
-import { type VerifyResult, verifyShare } from './verify.js';
+import type { VerifyOptions, VerifyProgress } from './verify.js';
+import { type VerifyResult, verifyShare } from './verify-share.js';
 
 export { parseAddress } from './config.js';
 export type { Counts, Daemon } from './daemon.js';
@@ -27,7 +29,8 @@ export { findShare, type Layout } from './layout.js';
 export { parseRate } from './rate.js';
 export type { PeerStatus, Status, Transfer } from './status.js';
 export type { SyncResult } from './sync.js';
-export type { VerifyResult } from './verify.js';
+export type { VerifyProgress } from './verify.js';
+export type { VerifyResult } from './verify-share.js';
 
 export interface InitResult {
   readonly share: string;
@@ -195,30 +198,35 @@ export function shareStatus(layout: Layout, now: () => number): Promise<Status> 
   return askOrOpen<Status>(layout, { command: 'status' }, (share) => statusAtRest(share), now);
 }
 
-/** `shoal verify` */
+/** `shoal verify`: here or in the process that runs the share. */
 export function verify(
   layout: Layout,
-  options: {
-    files: boolean;
-    store: boolean;
-    now: () => number;
-    onProgress?: (progress: { files: number; bytes: number; chunks: number }) => void;
+  options: VerifyOptions & {
+    repair: boolean;
+    random: () => number;
+    /** How long to look for peers where nobody runs the share. */
+    patienceMs?: number;
     signal: AbortSignal;
   },
 ): Promise<VerifyResult> {
-  const { files, store, onProgress, signal, now } = options;
+  const { files, store, repair, limitMs, onProgress, signal, now, random } = options;
   const question = {
     command: 'verify',
-    arguments: { files, store },
+    arguments: { files, store, repair, ...(limitMs === undefined ? {} : { limitMs }) },
     signal,
-    ...(onProgress === undefined
-      ? {}
-      : {
-          onProgress: (progress: unknown) =>
-            onProgress(progress as { files: number; bytes: number; chunks: number }),
-        }),
+    onProgress: (progress: unknown) => onProgress?.(progress as VerifyProgress),
   };
-  return askOrOpen<VerifyResult>(layout, question, (share) => verifyShare(share, options), now);
+  const here = async (share: OpenShare): Promise<VerifyResult> => {
+    const source = repair
+      ? new SearchedPeers(share, { now, random, patienceMs: options.patienceMs })
+      : undefined;
+    try {
+      return await verifyShare(share, { ...options, source });
+    } finally {
+      await source?.close();
+    }
+  };
+  return askOrOpen<VerifyResult>(layout, question, here, now);
 }
 
 /** `shoal approve`: lets the deletions through that the guard holds. @returns how many */

@@ -16,7 +16,7 @@ import {
   structureFaults,
 } from '../manifest/index.js';
 import type { DeviceId } from '../trust/index.js';
-import { type ApplyResult, apply, expectedAt, type ReadyStep } from './apply.js';
+import { type ApplyResult, apply, inspect, type ReadyStep } from './apply.js';
 import { forEachConcurrent } from './concurrency.js';
 import type { Fetcher } from './fetcher.js';
 import { fileContent } from './file-content.js';
@@ -152,9 +152,8 @@ class Reconciliation {
   async #stage({ path, before, after, work }: Step): Promise<Staged | undefined | 'missing' | 'blocked'> {
     if (work !== 'content' || after?.kind !== 'file') return undefined;
     const { replica, folder, fetcher, sources, signal } = this.#options;
-    const expected = await expectedAt(replica, path, before);
-    const early = expected === undefined ? undefined : folder.inspect(path, expected);
-    if (early?.outcome === 'blocked') {
+    const early = await inspect(replica, folder, { path, before });
+    if (early.outcome === 'blocked') {
       this.#blocked.set(path, early.reason);
       return 'blocked';
     }

@@ -94,6 +94,29 @@ function isStatRecord(bytes: Uint8Array): boolean {
   return bytes.length === statRecordBytes && bytes[0] === statRecordVersion;
 }
 
+/** How far one part of a verification has come. */
+export interface VerifyPosition {
+  /** A path or a chunk id: the last one that was looked at. */
+  readonly last: string;
+  /** Nothing comes after it. */
+  readonly isDone: boolean;
+  /** Things looked at so far, and their bytes. */
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export function encodeVerifyPosition({ last, isDone, count, bytes }: VerifyPosition): Uint8Array {
+  return encodeRecord([1, last, isDone, count, bytes]);
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeVerifyPosition(bytes: Uint8Array): VerifyPosition {
+  const fields = decodeRecord(bytes, 5, 'position of a verification');
+  const [, last] = fields;
+  if (typeof last !== 'string') throw damaged('position of a verification');
+  return { last, isDone: fields[2] === true, count: countOf(fields[3]), bytes: countOf(fields[4]) };
+}
+
 /** What the inviter remembers of a ticket. Its key in the store is a hash of the token, not the token. */
 export interface TicketRecord {
   readonly role: 'rw' | 'ro';

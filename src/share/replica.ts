@@ -16,6 +16,7 @@ import {
   encodeChunk,
 } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
+import type { FileStat } from '../folder/index.js';
 import {
   deleteEntry,
   type Entry,
@@ -53,6 +54,8 @@ export interface Change {
   readonly removed?: readonly RelPath[];
   readonly stats?: ReadonlyMap<RelPath, StatRecord | undefined>;
   readonly journalDone?: readonly RelPath[];
+  /** What is found in doubt, with its stat: see rot.ts. Undefined: it is not any more. */
+  readonly doubts?: ReadonlyMap<RelPath, FileStat | undefined>;
 }
 
 const stateKey = 'local';
@@ -100,7 +103,7 @@ export class Replica {
     now: () => number;
   }): Promise<Replica> {
     const nodes = nodeStoreOver(options.store);
-    const tree = new Tree(nodes, deriveKey('shoal manifest tree v1', shareIdToBytes(options.share)));
+    const tree = treeOver(nodes, options.share);
     const bytes = await options.store.getRecord('state', stateKey);
     const known = bytes === undefined ? undefined : decodeLocalState(bytes);
     const isUsable = known !== undefined && (await nodes.get(known.root)) !== undefined;
@@ -108,6 +111,11 @@ export class Replica {
     const replica = new Replica({ ...options, tree, nodes, state });
     if (!isUsable) await replica.exclusive(() => replica.commit({}));
     return replica;
+  }
+
+  /** The own tree as the store has it, without the nodes that are in memory. */
+  get storedTree(): Tree {
+    return treeOver(this.nodes, this.share);
   }
 
   get root(): ChunkId {
@@ -196,6 +204,14 @@ export class Replica {
           : { kind: 'stat', key, value: encodeStatRecord(record) },
       );
     }
+    for (const [path, stat] of change.doubts ?? []) {
+      const key = pathKey(path);
+      batch.push(
+        stat === undefined
+          ? { kind: 'blocked', key, delete: true }
+          : { kind: 'blocked', key, value: encodeStatRecord({ stat, racy: false }) },
+      );
+    }
     for (const path of change.journalDone ?? [])
       batch.push({ kind: 'journal', key: pathKey(path), delete: true });
     await this.store.commit(batch, { durable: true });
@@ -207,6 +223,10 @@ function nodeStoreOver(store: Store): NodeStore {
     get: (id) => store.chunks.get(id),
     put: (id, bytes) => store.chunks.put(id, encodeChunk(bytes)),
   };
+}
+
+function treeOver(nodes: NodeStore, share: ShareId): Tree {
+  return new Tree(nodes, deriveKey('shoal manifest tree v1', shareIdToBytes(share)));
 }
 
 async function beginState(tree: Tree, headTime: number): Promise<LocalState> {

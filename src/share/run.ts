@@ -3,8 +3,10 @@
  * that runs one, where there is one: what every other command does first.
  */
 import { isShoalError, ShoalError } from '../error.js';
+import { escapeForDisplay } from '../folder/index.js';
 import { encodeTicket } from '../trust/index.js';
 import { makeTicket } from './admission.js';
+import { ConnectedPeers } from './chunk-source.js';
 import { parseAddress } from './config.js';
 import { askRunning, type ControlQuestion } from './control-client.js';
 import { type ControlRequest, ControlServer } from './control-server.js';
@@ -14,7 +16,7 @@ import { type OpenShare, openShare } from './open-share.js';
 import { ownAddresses } from './own-address.js';
 import { statusAtRest, statusOf } from './status.js';
 import { syncOnce } from './sync.js';
-import { verifyShare } from './verify.js';
+import { verifyShare } from './verify-share.js';
 
 /** A process that has just ended may hold the store's lock for a moment longer. */
 const lockPatienceMs = 3000;
@@ -120,7 +122,12 @@ async function answer(
       return verifyShare(daemon.share, {
         files: given.files === true,
         store: given.store === true,
+        limitMs: given.limitMs === undefined ? undefined : numberOf(given.limitMs),
+        source: given.repair === true ? new ConnectedPeers(daemon.mesh) : undefined,
         now,
+        onDamagedFile: (path) => options.listener({ event: 'damage', path: escapeForDisplay(path) }),
+        // What stood blocked is looked at again.
+        onRestored: (path) => daemon.lookAt(path),
         onProgress: report,
         signal: gone,
       });

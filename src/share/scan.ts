@@ -22,6 +22,7 @@ import { fileContent } from './file-content.js';
 import { type FoundFile, Ingest, type Ingested, ingestedWithoutReading, type Outcome } from './ingest.js';
 import type { StatRecord } from './records.js';
 import type { Replica } from './replica.js';
+import { doubtReason, isKnownDoubt, mustLeave } from './rot.js';
 import { isSameTime, restoreIfTorn } from './torn.js';
 
 export interface ScanOptions {
@@ -43,6 +44,8 @@ export interface ScanResult {
   /** Paths to look at again soon: they changed while they were read. */
   readonly unsettled: readonly RelPath[];
   readonly blocked: ReadonlyMap<string, string>;
+  /** Among the blocked: files found now whose bytes are not the recorded ones, and that nobody wrote. */
+  readonly damaged: readonly RelPath[];
   /** Deletions that the guard holds, if any. */
   readonly held: { readonly deletions: number; readonly of: number } | undefined;
 }
@@ -74,6 +77,7 @@ class Scan {
   readonly #ignore: IgnoreRules;
   readonly #blocked = new Map<string, string>();
   readonly #unsettled: RelPath[] = [];
+  readonly #damaged: RelPath[] = [];
   readonly #missing: Difference[] = [];
   readonly #ingest: Ingest;
   /** The own tree that this scan knows: as it was at the beginning, with its own commits. */
@@ -103,7 +107,14 @@ class Scan {
     await this.#flush();
     const held = this.#heldDeletions(files);
     const deleted = held === undefined ? await this.#commitDeletions() : 0;
-    return { changed: this.#changed, deleted, unsettled: this.#unsettled, blocked: this.#blocked, held };
+    return {
+      changed: this.#changed,
+      deleted,
+      unsettled: this.#unsettled,
+      blocked: this.#blocked,
+      damaged: this.#damaged,
+      held,
+    };
   }
 
   /** Takes in at once what has no content, and yields the files. */
@@ -121,6 +132,8 @@ class Scan {
     for await (const difference of pass) {
       const { found } = difference;
       if (found === undefined) this.#missing.push(difference);
+      else if (await isKnownDoubt(replica, difference.entry, found))
+        this.#blocked.set(difference.path, doubtReason);
       else if (isFile(difference)) yield difference;
       else if (found.kind !== 'file')
         await this.#add({ difference, ingested: ingestedWithoutReading(found) });
@@ -159,6 +172,7 @@ class Scan {
     const isKnown = replica.root === this.#root;
     const entries: Entry[] = [];
     const stats = new Map<RelPath, StatRecord | undefined>();
+    const doubts = new Map<RelPath, FileStat>();
     for (const { difference, ingested } of results) {
       const { path, entry } = difference;
       if (!isKnown && !sameEntry(await replica.tree.get(replica.root, path), entry)) {
@@ -168,6 +182,11 @@ class Scan {
       const restored = await this.#restoreIfTorn(difference, ingested);
       if (restored !== undefined) {
         stats.set(path, { stat: restored, racy: false });
+        continue;
+      }
+      if (ingested.stat !== undefined && (await mustLeave(replica, entry, ingested.stat, ingested.content))) {
+        this.#leaveInDoubt(path);
+        doubts.set(path, ingested.stat);
         continue;
       }
       const next = this.#nextEntry(path, entry, ingested);
@@ -180,8 +199,13 @@ class Scan {
         stats.set(path, { stat: ingested.stat, racy: isRacy(ingested.stat, difference.seenAt) });
     }
     this.#changed += entries.length;
-    if (entries.length > 0 || stats.size > 0) await replica.commit({ entries, stats });
+    if (entries.length + stats.size + doubts.size > 0) await replica.commit({ entries, stats, doubts });
     if (isKnown) this.#root = replica.root;
+  }
+
+  #leaveInDoubt(path: RelPath): void {
+    this.#blocked.set(path, doubtReason);
+    this.#damaged.push(path);
   }
 
   /** A file with the time of its entry and other bytes may have been torn by a power loss. */

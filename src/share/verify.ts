@@ -1,151 +1,287 @@
 /**
- * Verify: reads every file and every chunk again and says what is not what it should be. It changes nothing.
+ * Verify: one pass over the store and the folder that says what is not what it should be. It changes nothing but its
+ * own position.
  *
- * A file whose stat is the cached one and whose bytes differ is damaged. A file that was changed since the last scan
- * is not: the next scan takes it in.
+ * A pass has three parts: whether every chunk that the own tree refers to is there (references), whether every chunk in
+ * the store hashes to its id (chunks), and whether every file holds what its entry says (files). A run may end
+ * anywhere; the next one goes on from there.
+ *
+ * Bounds: of each kind `findingsMax` findings are kept and listed; more are counted.
  */
-import { type ChunkId, chunkIdOf, splitStream } from '../chunking/index.js';
-import { ShoalError } from '../error.js';
-import { escapeForDisplay, type IgnoreRules, statEquals } from '../folder/index.js';
-import { type Entry, type FileEntry, recipeParts } from '../manifest/index.js';
+import type { ChunkId } from '../chunking/index.js';
+import { isShoalError } from '../error.js';
+import type { IgnoreRules } from '../folder/index.js';
+import { type Entry, type FileEntry, parseRelPath, type RelPath, recipeParts } from '../manifest/index.js';
 import type { OpenShare } from './open-share.js';
-import { decodeStatRecord, pathKey } from './records.js';
-
-export interface VerifyResult {
-  readonly ok: boolean;
-  readonly files: {
-    readonly checked: number;
-    readonly changed: number;
-    readonly damaged: readonly string[];
-    readonly missing: readonly string[];
-  };
-  readonly chunks: {
-    readonly checked: number;
-    readonly damaged: readonly ChunkId[];
-    readonly missing: readonly ChunkId[];
-  };
-  readonly repaired: number;
-  readonly unrepaired: number;
-  readonly seconds: number;
-}
+import { verifyEntry } from './verify-file.js';
+import { type Part, Positions } from './verify-position.js';
 
 export interface VerifyOptions {
   readonly files: boolean;
   readonly store: boolean;
+  /** The run ends after this time, when the file or chunk under way is done. */
+  readonly limitMs?: number | undefined;
   readonly now: () => number;
-  readonly onProgress?: (progress: { files: number; bytes: number; chunks: number }) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-type Verdict = 'good' | 'changed' | 'damaged' | 'missing';
+/** What is done of the whole pass, earlier runs included, and how much there is. */
+export interface VerifyProgress {
+  readonly files: number;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly filesTotal: number;
+  readonly chunksTotal: number;
+  readonly bytesTotal: number;
+}
 
-/** Findings of a kind that are listed; beyond that they are left out. */
-const listedMax = 10_000;
+/** What a run found. */
+export interface Findings {
+  readonly files: {
+    checked: number;
+    /** Changed by somebody since the last scan. */
+    changed: number;
+    readonly damaged: Set<RelPath>;
+    readonly missing: Set<RelPath>;
+  };
+  readonly chunks: { checked: number; readonly damaged: Set<ChunkId>; readonly missing: Set<ChunkId> };
+  /** Files whose recipe is not whole. */
+  readonly unreadRecipes: Set<RelPath>;
+  /** Findings beyond those that are kept. */
+  unlisted: number;
+}
 
-export async function verifyShare(share: OpenShare, options: VerifyOptions): Promise<VerifyResult> {
-  const startedAt = options.now();
-  const progress = { files: 0, bytes: 0, chunks: 0 };
-  const files = { checked: 0, changed: 0, damaged: [] as string[], missing: [] as string[] };
-  const chunks = { checked: 0, damaged: [] as ChunkId[], missing: [] as ChunkId[] };
-  const { replica } = share;
-  const missing = new Set<ChunkId>();
-  const ignore = await share.folder.loadIgnore();
-  for await (const entry of replica.tree.entries(replica.root)) {
-    options.signal?.throwIfAborted();
-    if (options.files && (entry.kind === 'file' || entry.kind === 'symlink')) {
-      const verdict = await verifyEntry(share, entry, ignore, options.signal);
+/** Findings of a kind that are kept; beyond that they are counted. */
+const findingsMax = 10_000;
+/** Progress is told at most so often: each time may be a line on the control socket. */
+const progressEveryMs = 100;
+/** Chunks of a recipe that are looked up at once. */
+const idsPerLookUp = 256;
+
+export class Verification {
+  readonly findings: Findings = {
+    files: { checked: 0, changed: 0, damaged: new Set(), missing: new Set() },
+    chunks: { checked: 0, damaged: new Set(), missing: new Set() },
+    unreadRecipes: new Set(),
+    unlisted: 0,
+  };
+  readonly #share: OpenShare;
+  readonly #options: VerifyOptions;
+  readonly #positions: Positions;
+  readonly #ignore: IgnoreRules;
+  readonly #deadline: number;
+  #progress: VerifyProgress;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  private constructor(
+    share: OpenShare,
+    options: VerifyOptions,
+    parts: { positions: Positions; ignore: IgnoreRules; progress: VerifyProgress },
+  ) {
+    this.#share = share;
+    this.#options = options;
+    this.#positions = parts.positions;
+    this.#ignore = parts.ignore;
+    this.#progress = parts.progress;
+    this.#deadline = options.now() + (options.limitMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  static async open(share: OpenShare, options: VerifyOptions): Promise<Verification> {
+    const parts: Part[] = [
+      ...(options.store ? (['references', 'chunks'] as const) : []),
+      ...(options.files ? (['files'] as const) : []),
+    ];
+    const positions = await Positions.open(share.store, parts, options.now);
+    const progress = await beginProgress(share, options, positions);
+    return new Verification(share, options, {
+      positions,
+      ignore: await share.folder.loadIgnore(),
+      progress,
+    });
+  }
+
+  /** Where the next run goes on; undefined when the pass is complete. */
+  get rest(): { readonly part: Part; readonly after: string | null } | undefined {
+    const part = this.#positions.next;
+    return part === undefined ? undefined : { part, after: this.#positions.of(part)?.last ?? null };
+  }
+
+  /** Looks at the store: what is not there, then what is not intact. */
+  async verifyStore(): Promise<void> {
+    if (this.#options.store) await this.#keeping(() => this.#verifyStore());
+  }
+
+  /** Looks at the files, unless the store took all the time there is. */
+  async verifyFiles(): Promise<void> {
+    if (this.#positions.next === 'files') await this.#keeping(() => this.#verifyFiles());
+  }
+
+  /** Whatever ends a run, its position is kept. */
+  async #keeping(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } finally {
+      await this.#positions.keep();
+    }
+  }
+
+  async #verifyStore(): Promise<void> {
+    if (this.#positions.next === 'references') await this.#verifyReferences();
+    if (this.#positions.next === 'chunks') await this.#verifyChunks();
+  }
+
+  async #verifyReferences(): Promise<void> {
+    const missing = (id: ChunkId): void => this.#note(this.findings.chunks.missing, id);
+    for await (const entry of this.#entries('references', missing)) {
+      if (entry.kind === 'file' && !(await missingChunksOf(this.#share, entry, missing)))
+        this.#note(this.findings.unreadRecipes, entry.path);
+    }
+  }
+
+  async #verifyChunks(): Promise<void> {
+    const { store } = this.#share;
+    const { chunks } = this.findings;
+    const from = this.#positions.of('chunks');
+    let [count, bytes, last] = [from?.count ?? 0, from?.bytes ?? 0, from?.last ?? ''];
+    const bytesBefore = this.#progress.bytes;
+    let readBefore = 0;
+    const verdicts = store.chunks.verify({
+      ...(last === '' ? {} : { from: last as ChunkId }),
+      onProgress: (read) => {
+        bytes += read.bytes - readBefore;
+        this.#tell({ bytes: bytesBefore + read.bytes });
+        readBefore = read.bytes;
+      },
+      signal: this.#options.signal,
+    });
+    for await (const { id, ok } of verdicts) {
+      if (id === last) continue;
+      chunks.checked++;
+      // What is there and is damaged was also found not to be there for who needs it: it is named once.
+      if (!ok) chunks.missing.delete(id);
+      if (!ok) this.#note(chunks.damaged, id);
+      this.#tell({ chunks: ++count });
+      last = id;
+      await this.#positions.reach('chunks', { last, isDone: false, count, bytes });
+      if (this.#isOver) return;
+    }
+    await this.#positions.reach('chunks', { last, isDone: true, count, bytes });
+  }
+
+  async #verifyFiles(): Promise<void> {
+    const { files, chunks } = this.findings;
+    const missingNode = (id: ChunkId): void => this.#note(chunks.missing, id);
+    for await (const entry of this.#entries('files', missingNode)) {
+      if (entry.kind !== 'file' && entry.kind !== 'symlink') continue;
+      const verdict = await verifyEntry(this.#share, entry, this.#ignore, this.#options.signal);
       files.checked++;
       if (verdict === 'changed') files.changed++;
-      else if (verdict !== 'good' && files[verdict].length < listedMax)
-        files[verdict].push(escapeForDisplay(entry.path));
-      progress.files++;
-      progress.bytes += entry.kind === 'file' ? entry.size : 0;
-      options.onProgress?.(progress);
-    }
-    if (options.store && entry.kind === 'file') await noteMissingChunks(share, entry, missing);
-  }
-  chunks.missing.push(...missing);
-  if (options.store) {
-    for await (const { id, ok } of share.store.chunks.verify({ signal: options.signal })) {
-      chunks.checked++;
-      if (!ok && chunks.damaged.length < listedMax) chunks.damaged.push(id);
-      progress.chunks++;
-      options.onProgress?.(progress);
+      else if (verdict === 'damaged' || verdict === 'missing') this.#note(files[verdict], entry.path);
+      const progress = this.#progress;
+      this.#tell({
+        files: progress.files + 1,
+        bytes: progress.bytes + (entry.kind === 'file' ? entry.size : 0),
+      });
     }
   }
-  const unrepaired =
-    files.damaged.length + files.missing.length + chunks.damaged.length + chunks.missing.length;
+
+  /** The entries that `part` has not looked at; one counts as looked at when the next is asked for. */
+  async *#entries(part: 'references' | 'files', onMissing: (id: ChunkId) => void): AsyncGenerator<Entry> {
+    const { replica } = this.#share;
+    const from = this.#positions.of(part);
+    let [last, count, bytes] = [from?.last, from?.count ?? 0, from?.bytes ?? 0];
+    const range = last === undefined ? { onMissing } : { onMissing, from: parseRelPath(last) };
+    for await (const entry of replica.storedTree.entries(replica.root, range)) {
+      if (entry.path === last) continue;
+      this.#options.signal?.throwIfAborted();
+      yield entry;
+      last = entry.path;
+      if (entry.kind === 'file' || entry.kind === 'symlink') count++;
+      if (entry.kind === 'file') bytes += entry.size;
+      await this.#positions.reach(part, { last, isDone: false, count, bytes });
+      if (this.#isOver) return;
+    }
+    await this.#positions.reach(part, { last: last ?? '', isDone: true, count, bytes });
+  }
+
+  get #isOver(): boolean {
+    return this.#options.now() >= this.#deadline;
+  }
+
+  #note<T>(found: Set<T>, item: T): void {
+    noteFinding(this.findings, found, item);
+  }
+
+  #tell(change: Partial<VerifyProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+    const now = this.#options.now();
+    if (now - this.#toldAt < progressEveryMs) return;
+    this.#toldAt = now;
+    this.#options.onProgress?.(this.#progress);
+  }
+}
+
+export function noteFinding<T>(findings: Findings, found: Set<T>, item: T): void {
+  if (found.has(item)) return;
+  if (found.size < findingsMax) found.add(item);
+  else findings.unlisted++;
+}
+
+/**
+ * Tells which chunks of `entry` the store does not have.
+ * @returns false if a part of the recipe is among them: then nothing is known of what is under it
+ */
+export async function missingChunksOf(
+  { replica, store }: OpenShare,
+  entry: FileEntry,
+  onMissing: (id: ChunkId) => void,
+): Promise<boolean> {
+  let ids: ChunkId[] = [];
+  const lookUp = async (): Promise<void> => {
+    const here = await store.chunks.hasMany(ids);
+    for (const [index, id] of ids.entries()) if (here[index] !== true) onMissing(id);
+    ids = [];
+  };
+  try {
+    for await (const { id } of recipeParts(replica.nodes, entry.recipe)) {
+      ids.push(id);
+      if (ids.length >= idsPerLookUp) await lookUp();
+    }
+    return true;
+  } catch (error) {
+    if (!isShoalError(error, 'CHUNK_MISSING')) throw error;
+    ids.push(error.data.id as ChunkId);
+    return false;
+  } finally {
+    await lookUp();
+  }
+}
+
+async function beginProgress(
+  { replica, store }: OpenShare,
+  options: VerifyOptions,
+  positions: Positions,
+): Promise<VerifyProgress> {
+  const kept = await store.chunks.totals();
+  const folder = await totalsOf(replica);
+  const [files, chunks] = [positions.of('files'), positions.of('chunks')];
   return {
-    ok: unrepaired === 0,
-    files,
-    chunks,
-    repaired: 0,
-    unrepaired,
-    seconds: (options.now() - startedAt) / 1000,
+    files: files?.count ?? 0,
+    chunks: chunks?.count ?? 0,
+    bytes: (files?.bytes ?? 0) + (chunks?.bytes ?? 0),
+    filesTotal: options.files ? folder.files : 0,
+    chunksTotal: options.store ? kept.chunks : 0,
+    bytesTotal: (options.files ? folder.bytes : 0) + (options.store ? kept.bytes : 0),
   };
 }
 
-async function verifyEntry(
-  share: OpenShare,
-  entry: Extract<Entry, { kind: 'file' | 'symlink' }>,
-  ignore: IgnoreRules,
-  signal?: AbortSignal,
-): Promise<Verdict> {
-  const { folder, store } = share;
-  const found = await folder.look(entry.path, ignore);
-  if (found === undefined) return ignore.ignores(entry.path, 'other') ? 'changed' : 'missing';
-  if (found.kind !== 'file' && found.kind !== 'symlink') return 'changed';
-  if (found.kind !== entry.kind) return 'changed';
-  const bytes = await store.getRecord('stat', pathKey(entry.path));
-  const record = bytes === undefined ? undefined : decodeStatRecord(bytes);
-  if (record === undefined || !statEquals(record.stat, found.stat)) return 'changed';
-  if (entry.kind === 'symlink')
-    return found.kind === 'symlink' && found.target === entry.target ? 'good' : 'damaged';
+/** Without its root a tree has no totals: then there is nothing to expect. */
+async function totalsOf({ tree, root }: OpenShare['replica']): Promise<{ files: number; bytes: number }> {
   try {
-    if (await hasContent(share, entry, signal)) return 'good';
+    return await tree.totals(root);
   } catch (error) {
-    if (!(error instanceof ShoalError) || error.code !== 'IO') throw error;
-    return 'damaged';
-  }
-  const again = await folder.look(entry.path, ignore);
-  return again?.kind === 'file' && statEquals(again.stat, record.stat) && !record.racy
-    ? 'damaged'
-    : 'changed';
-}
-
-/** Cuts the file again and compares chunk by chunk with the recipe. */
-async function hasContent(
-  { folder, replica }: OpenShare,
-  entry: FileEntry,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const file = await folder.read(entry.path);
-  const parts = recipeParts(replica.nodes, entry.recipe);
-  try {
-    for await (const chunk of splitStream((into) => file.readInto(into), replica.cutting, signal)) {
-      const part = await parts.next();
-      if (part.done === true || part.value.length !== chunk.length || part.value.id !== chunkIdOf(chunk))
-        return false;
-    }
-    return (await parts.next()).done === true;
-  } finally {
-    await parts.return(undefined);
-    await file.close();
-  }
-}
-
-async function noteMissingChunks(
-  { replica, store }: OpenShare,
-  entry: FileEntry,
-  missing: Set<ChunkId>,
-): Promise<void> {
-  try {
-    for await (const { id } of recipeParts(replica.nodes, entry.recipe)) {
-      if (!(await store.chunks.has(id)) && missing.size < listedMax) missing.add(id);
-    }
-  } catch (error) {
-    if (!(error instanceof ShoalError) || error.code !== 'CHUNK_MISSING' || typeof error.data.id !== 'string')
-      throw error;
-    missing.add(error.data.id as ChunkId);
+    if (isShoalError(error, 'CHUNK_MISSING')) return { files: 0, bytes: 0 };
+    throw error;
   }
 }

@@ -129,8 +129,12 @@ describe('describeVerify', () => {
     ok: true,
     files: { checked: 3, changed: 0, damaged: [], missing: [] },
     chunks: { checked: 9, damaged: [], missing: [] },
+    complete: true,
+    rest: null,
     repaired: 0,
     unrepaired: 0,
+    left: [],
+    quarantine: { path: '.shoal/quarantine', files: 0, bytes: 0 },
     seconds: 2,
   } as VerifyResult;
 
@@ -142,10 +146,31 @@ describe('describeVerify', () => {
     const lines = describeVerify({
       ...good,
       ok: false,
+      unrepaired: 2,
       files: { checked: 3, changed: 1, damaged: ['a'], missing: ['b'] },
     });
     expect(lines.slice(1, 5)).toEqual(['damaged files:', '  a', 'missing files:', '  b']);
     expect(lines.at(-1)).toContain('1 file changed since the last scan');
+  });
+
+  it('says what was repaired, what was not and why, where the next run goes on, and what is kept', () => {
+    const lines = describeVerify({
+      ...good,
+      ok: false,
+      complete: false,
+      rest: { part: 'files', after: 'd\\n' },
+      repaired: 2,
+      unrepaired: 1,
+      left: [{ kind: 'chunk', name: id, reason: 'no peer has it' }],
+      quarantine: { path: '.shoal/quarantine', files: 2, bytes: 3000 },
+    } as VerifyResult);
+    expect(lines).toEqual([
+      'Damage found, 2 repaired and 1 not: 3 files and 9 chunks read in 2 s. To repair it, run `shoal verify --repair` again when more peers can be reached.',
+      'not repaired:',
+      '  chunk abababababab: no peer has it',
+      'Not everything was read: the next run goes on with the files, after d\\n.',
+      '2 damaged files are kept in .shoal/quarantine (3 KB): look through them, and remove them when you like.',
+    ]);
   });
 });
 

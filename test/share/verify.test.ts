@@ -1,0 +1,80 @@
+/**
+ * A verification goes through the store and the files in parts, ends when its time is up or it is interrupted, and
+ * goes on there in the next run; and it finds what is missing as well as what is damaged.
+ */
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { OpenShare } from '../../src/share/open-share.js';
+import type { VerifyOptions, VerifyProgress } from '../../src/share/verify.js';
+import { type VerifyResult, verifyShare } from '../../src/share/verify-share.js';
+import { scratchDirectory } from './peer.js';
+import { scanOf, shareOf } from './replica-at-rest.js';
+
+const count = 12;
+let scratch: { path: string; remove: () => Promise<void> };
+let share: OpenShare;
+
+beforeEach(async () => {
+  scratch = await scratchDirectory();
+  const files = Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`f${index}`, `content ${index}`]),
+  );
+  share = await shareOf(join(scratch.path, 'share'), files);
+  await scanOf(share);
+});
+
+afterEach(async () => {
+  await share.close();
+  await scratch.remove();
+});
+
+/** A clock that goes on by a second each time it is asked. */
+function ticking(): () => number {
+  let now = 1_700_000_000_000;
+  return () => {
+    now += 1000;
+    return now;
+  };
+}
+
+const verify = (options: Partial<VerifyOptions> = {}): Promise<VerifyResult> =>
+  verifyShare(share, { files: true, store: true, now: Date.now, ...options });
+
+it('reads everything once over several limited runs, and begins anew after the end', async () => {
+  const { chunks: stored } = await share.store.chunks.totals();
+  for (const run of [1, 2]) {
+    let [files, chunks, runs] = [0, 0, 0];
+    for (let complete = false; !complete; runs++) {
+      const result = await verify({ limitMs: 20_000, now: ticking() });
+      expect(result.ok, `run ${run}`).toBe(true);
+      expect(result.rest === null).toBe(result.complete);
+      files += result.files.checked;
+      chunks += result.chunks.checked;
+      complete = result.complete;
+    }
+    expect({ files, chunks }).toEqual({ files: count, chunks: stored });
+    expect(runs).toBeGreaterThan(2);
+  }
+});
+
+it('goes on where it was interrupted, and tells how much there is', async () => {
+  const controller = new AbortController();
+  const seen: VerifyProgress[] = [];
+  const onProgress = (progress: VerifyProgress): void => {
+    seen.push(progress);
+    if (progress.files === 5) controller.abort();
+  };
+  const interrupted = verify({ onProgress, signal: controller.signal, now: ticking() });
+  await expect(interrupted).rejects.toThrow();
+  expect(seen.at(-1)).toMatchObject({ filesTotal: count, files: 5 });
+  expect(await verify()).toMatchObject({ ok: true, complete: true, files: { checked: count - 5 } });
+});
+
+it('keeps a position of its own for each part that was asked for', async () => {
+  await verify({ store: false, limitMs: 6000, now: ticking() });
+  const rest = await verify({ files: false });
+  expect(rest).toMatchObject({ complete: true, files: { checked: 0 } });
+  const files = await verify({ store: false });
+  expect(files.files.checked).toBeGreaterThan(0);
+  expect(files.files.checked).toBeLessThan(count);
+});
