@@ -32,18 +32,21 @@ interface Moving {
   readonly what: Omit<PackLocation, 'pack' | 'offset'>;
 }
 
-/** @param version - the format of the store, older than the one that is written */
-export async function migrate(parts: Parts, version: number): Promise<void> {
+/**
+ * @param version - the format of the store, older than the one that is written
+ * @param batchBytes - how many bytes move together
+ */
+export async function migrate(parts: Parts, version: number, batchBytes = batchBytesMax): Promise<void> {
   const { database, packs } = parts;
   const done: Operation[] = await strayNotes(database, packs, 0);
   if (version === 1) {
-    await moveToPacks(parts);
+    await moveToPacks(parts, batchBytes);
     done.push({ type: 'del', key: totalsKey }); // a chunk takes other bytes in a pack: they are counted again
   }
   await database.write([...done, formatOperation()], { sync: true });
 }
 
-async function moveToPacks(parts: Parts): Promise<void> {
+async function moveToPacks(parts: Parts, batchBytes: number): Promise<void> {
   let batch: Moving[] = [];
   let bytes = 0;
   for await (const [key, value] of parts.database.entries(chunkRange)) {
@@ -51,7 +54,7 @@ async function moveToPacks(parts: Parts): Promise<void> {
     if (moving === undefined) continue;
     batch.push(moving);
     bytes += moving.record.length;
-    if (bytes < batchBytesMax) continue;
+    if (bytes < batchBytes) continue;
     await moveBatch(parts, batch);
     [batch, bytes] = [[], 0];
   }
