@@ -9,7 +9,7 @@ export { printable } from './printable.js';
 export { DoneProgress, RestProgress } from './progress.js';
 export { drawQrCode } from './qr-code.js';
 export { describeStatus } from './status-lines.js';
-export { describeSync } from './sync-lines.js';
+export { describeDryRun, describeSync } from './sync-lines.js';
 export { describeVerify } from './verify-lines.js';
 export { VerifyProgressLine } from './verify-progress.js';
 

@@ -1,6 +1,6 @@
 /** `shoal sync` for people. */
-import type { SyncResult } from '../share/index.js';
-import { describeHeld, listBlocked } from './blocked-lines.js';
+import type { DryRunResult, PeerStatus, SyncResult } from '../share/index.js';
+import { describeHeld, listBlocked, listedMax } from './blocked-lines.js';
 import { countOf, formatBytes, formatSeconds, shortId } from './format.js';
 import { printable } from './printable.js';
 
@@ -22,9 +22,47 @@ function describeOutcome({ inSync, held, peers, root }: SyncResult): string {
   if (inSync && peers.length === 0)
     return `The share has no other members yet; its root is ${shortId(root)}.`;
   if (inSync) return `In sync with ${countOf(peers.length, 'peer')}: all have the root ${shortId(root)}.`;
-  const behind = peers
-    .filter((peer) => !peer.inSync)
-    .map((peer) => `${printable(peer.name)} (${peer.state})`);
-  const who = behind.length > 0 ? behind.join(', ') : 'a peer that was not heard in this run';
+  const who = nameThose(peers.filter((peer) => !peer.inSync));
   return `Not in sync: ${who}. Check that \`shoal watch\` runs there, and try again.`;
+}
+
+/** `shoal sync --dry-run` for people. @returns lines */
+export function describeDryRun(result: DryRunResult): string[] {
+  const { changed, paths, held } = result;
+  const lines = [
+    describeReach(result),
+    ...listKind(`${countOf(changed.sent, 'path')} would be sent`, changed.sent, paths.sent),
+    ...listKind(`${countOf(changed.received, 'path')} would be received`, changed.received, paths.received),
+    ...listKind(`${countOf(changed.deleted, 'path')} would be deleted here`, changed.deleted, paths.deleted),
+    ...listKind(
+      `${countOf(changed.conflicts, 'conflict copy', 'conflict copies')} would be made`,
+      changed.conflicts,
+      paths.conflicts,
+    ),
+  ];
+  if (held !== null) lines.push(describeHeld(held));
+  return [...lines, ...listBlocked(result.blocked)];
+}
+
+function describeReach({ inSync, held, peers, changed }: DryRunResult): string {
+  if (!inSync && held === null) {
+    const away = peers.filter(({ state }) => state !== 'connected');
+    return `Dry run, nothing was changed, and not every member was reached: ${nameThose(away)}. Check that \`shoal watch\` runs there, and try again.`;
+  }
+  const isNothing = Object.values(changed).every((count) => count === 0);
+  return isNothing
+    ? 'Dry run: there is nothing to do, and nothing was changed.'
+    : 'Dry run: nothing was changed.';
+}
+
+function nameThose(peers: readonly PeerStatus[]): string {
+  if (peers.length === 0) return 'a peer that was not heard in this run';
+  return peers.map(({ name, state }) => `${printable(name)} (${state})`).join(', ');
+}
+
+/** Of a list that was cut, the counts still tell all. */
+function listKind(title: string, count: number, paths: readonly string[]): string[] {
+  if (count === 0) return [];
+  const named = paths.slice(0, listedMax).map((path) => `  ${printable(path)}`);
+  return [`${title}:`, ...named, ...(count > named.length ? [`  and ${count - named.length} more`] : [])];
 }

@@ -16,6 +16,7 @@ import { saveMembership } from './membership-copy.js';
 import { Mesh } from './mesh.js';
 import type { OpenShare } from './open-share.js';
 import { PullLoop, type PullTarget } from './pull-loop.js';
+import { pullTargets } from './pull-targets.js';
 import { parseRate } from './rate.js';
 import { type ReconcileResult, reconcile } from './reconcile.js';
 import type { ScanOptions, ScanResult } from './scan.js';
@@ -84,7 +85,7 @@ export class Daemon {
       now: options.now,
     });
     this.#pulls = new PullLoop({
-      targets: () => this.#targets(),
+      targets: () => pullTargets(this.#mesh, share.replica.device, share.replica.root),
       reconcile: (target) => this.#reconcile(target),
       onReconciled: (target, result) => this.#onReconciled(target, result),
       onError: (error) => this.#onError(error),
@@ -163,9 +164,7 @@ export class Daemon {
   }
 
   isPeerInSync(device: DeviceId): boolean {
-    return this.#mesh
-      .heads()
-      .some(({ head }) => head.device === device && head.root === this.share.replica.root);
+    return this.#mesh.isAt(device, this.share.replica.root);
   }
 
   scanNow(): Promise<void> {
@@ -334,19 +333,6 @@ export class Daemon {
       listener({ event: 'scan', changed: result.changed, deleted: result.deleted, seconds });
     await this.#announce();
     this.poke();
-  }
-
-  #targets(): PullTarget[] {
-    const own = this.share.replica.root;
-    const roots = new Map<string, { root: PullTarget['root']; sources: DeviceId[]; isWritten: boolean }>();
-    for (const { head } of this.#mesh.heads()) {
-      if (head.device === this.share.replica.device || head.root === own) continue;
-      const target = roots.get(head.root) ?? { root: head.root, sources: [], isWritten: false };
-      if (this.#mesh.session(head.device) !== undefined) target.sources.push(head.device);
-      if (this.#mesh.role(head.device) === 'rw') target.isWritten = true;
-      roots.set(head.root, target);
-    }
-    return [...roots.values()].filter(({ sources, isWritten }) => isWritten && sources.length > 0);
   }
 
   #reconcile({ root, sources }: PullTarget): Promise<ReconcileResult> {

@@ -12,6 +12,9 @@ import { parseAddress } from './config.js';
 import { askRunning } from './control-client.js';
 import { createReplica, createShare } from './create.js';
 import type { Daemon, DaemonOptions } from './daemon.js';
+import { withDeadline } from './deadline.js';
+import type { DryRunResult } from './dry-run.js';
+import { dryRunHere } from './dry-run-process.js';
 import { controlSocketPath, type Layout } from './layout.js';
 import { type OpenShare, openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
@@ -24,6 +27,7 @@ import { type VerifyResult, verifyShare } from './verify-share.js';
 
 export { parseAddress } from './config.js';
 export type { Counts, Daemon } from './daemon.js';
+export type { DryRunPaths, DryRunResult } from './dry-run.js';
 export type { ShareEvent, ShareListener } from './event.js';
 export { findShare, type Layout } from './layout.js';
 export { parseRate } from './rate.js';
@@ -149,14 +153,11 @@ async function claimHere(
 ): Promise<JoinResult> {
   const share = await openShare(layout, options);
   try {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.waitMs)]);
     const { name } = share.config;
-    const joined = await claimMembership(share.store, {
-      secrets: share.replica.secrets,
-      ticket,
-      name,
-      signal,
-    });
+    const { secrets } = share.replica;
+    const joined = await withDeadline({ signal: options.signal, timeoutMs: options.waitMs }, (signal) =>
+      claimMembership(share.store, { secrets, ticket, name, signal }),
+    );
     return { share: ticket.share, path: layout.root, joined, role: ticket.role, inviter: ticket.inviter };
   } finally {
     await share.close();
@@ -187,10 +188,27 @@ export async function syncShare(
   const answered = await askRunning(await controlSocketPath(layout), question);
   if (answered !== undefined) return answered as SyncResult;
   const startedAt = options.now();
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
-  return runShare(layout, { ...options, signal, watch: false }, (daemon) =>
-    syncOnce(daemon, { isFresh: true, startedAt, now: options.now, signal }),
+  return withDeadline(options, (signal) =>
+    runShare(layout, { ...options, signal, watch: false }, (daemon) =>
+      syncOnce(daemon, { isFresh: true, startedAt, now: options.now, signal }),
+    ),
   );
+}
+
+/** `shoal sync --dry-run`: what `syncShare` would do now. Changes neither the folder nor what peers have. */
+export async function dryRunSync(
+  layout: Layout,
+  options: RunOptions & { timeoutMs: number },
+): Promise<DryRunResult> {
+  const peers = options.peers.map((peer) => parseAddress(peer));
+  // A command of its own, not an argument of `sync`: a watch of an older version that did not know it would really sync.
+  const question = {
+    command: 'dry-run',
+    arguments: { peers, timeoutMs: options.timeoutMs },
+    signal: options.signal,
+  };
+  const answered = await askRunning(await controlSocketPath(layout), question);
+  return answered === undefined ? dryRunHere(layout, options) : (answered as DryRunResult);
 }
 
 /** `shoal status` */

@@ -160,7 +160,7 @@ export class Ingest {
 
   /** Puts what the store lacks of the chunks of a job. */
   async #keep(started: StartedJob, ids: readonly ChunkId[]): Promise<void> {
-    const { chunks } = this.#replica.store;
+    const chunks = this.#replica.intake;
     const wanted = new Uint8Array(ids.length);
     let failure: { error: unknown } | undefined;
     try {
@@ -193,7 +193,7 @@ export class Ingest {
   }
 
   #newRecipe(): RecipeBuilder {
-    return new RecipeBuilder((id, bytes) => this.#replica.store.chunks.put(id, encodeChunk(bytes)));
+    return new RecipeBuilder((id, bytes) => this.#replica.intake.put(id, encodeChunk(bytes)));
   }
 }
 

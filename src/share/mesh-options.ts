@@ -30,6 +30,8 @@ export interface MeshOptions {
   /** Bytes of chunks a second, to all peers and from all peers; undefined: no limit. */
   readonly limitUp: number | undefined;
   readonly limitDown: number | undefined;
+  /** Learns from the others, tells no head and serves no chunk: nobody changes anything because of it. */
+  readonly isQuiet?: boolean;
   readonly now: () => number;
   readonly random: () => number;
   readonly events: MeshEvents;

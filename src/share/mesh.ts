@@ -2,6 +2,7 @@
  * Mesh: this device among the others. It carries out what the gossip machine decides, keeps one session for each
  * device, hands wants to the servers and chunks to the fetcher, and lets guests in who bring a ticket.
  */
+import type { ChunkId } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import {
   type Datagram,
@@ -34,6 +35,8 @@ const sideBySideMs = 5000;
 /** How often the pull planner is told that time has passed. */
 const fetchTickMs = 1000;
 const heardEveryMs = 1000;
+/** To a member that asks a quiet mesh: not now. It asks again when there is a new session. */
+const nothingToServe = { getEncoded: () => Promise.resolve(undefined) };
 
 export class Mesh {
   readonly fetcher: Fetcher;
@@ -87,11 +90,11 @@ export class Mesh {
     return mesh;
   }
 
-  /** Begins to dial; before this the mesh only answers. */
-  start(head: SignedHead): void {
+  /** Begins to dial; before this the mesh only answers. @param head - of this device; none in a quiet mesh */
+  start(head?: SignedHead): void {
     this.#fetchTimer = setInterval(() => this.fetcher.tick(), fetchTickMs);
     this.#fetchTimer.unref();
-    this.#handle({ type: 'own-head', head });
+    if (head !== undefined) this.#handle({ type: 'own-head', head });
     for (const address of this.#options.peers) this.#handle({ type: 'address-added', address });
     this.#handle({ type: 'tick' });
   }
@@ -139,6 +142,11 @@ export class Mesh {
 
   heads(): SignedHead[] {
     return this.#gossip.heads();
+  }
+
+  /** Whether the newest head of `device` names `root`. */
+  isAt(device: DeviceId, root: ChunkId): boolean {
+    return this.heads().some(({ head }) => head.device === device && head.root === root);
   }
 
   /** Whether `device` itself told us its head since the mesh opened. */
@@ -237,7 +245,7 @@ export class Mesh {
       session,
       address,
       openedAt: now(),
-      chunks: replica.store.chunks,
+      chunks: this.#options.isQuiet === true ? nothingToServe : replica.store.chunks,
       pacer: this.#upPacer,
       hello: {
         type: 'hello',
@@ -360,6 +368,7 @@ export class Mesh {
         this.#send(effect.device, effect.message);
         return;
       case 'datagram':
+        if (this.#isHushed(effect.datagram)) return;
         this.#links.get(effect.device)?.session.sendDatagram(encodeDatagram(effect.datagram));
         return;
       case 'close-session':
@@ -407,7 +416,12 @@ export class Mesh {
   }
 
   #send(device: DeviceId, message: Message): void {
+    if (this.#isHushed(message)) return;
     this.#links.get(device)?.send(message);
+  }
+
+  #isHushed({ type }: Message | Datagram): boolean {
+    return this.#options.isQuiet === true && type === 'heads';
   }
 
   #drop(device: DeviceId, reason: string): void {

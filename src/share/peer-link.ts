@@ -5,11 +5,10 @@
 import { isShoalError, ShoalError } from '../error.js';
 import { type Datagram, decodeDatagram } from '../gossip/index.js';
 import type { Session } from '../network/index.js';
-import type { ChunkStore } from '../store/index.js';
 import { decodeMessage, encodeMessage, type Message } from '../transfer/index.js';
 import type { DeviceId } from '../trust/index.js';
 import type { Pacer } from './pacer.js';
-import { PeerServer } from './server.js';
+import { PeerServer, type Served } from './server.js';
 
 export type Hello = Extract<Message, { type: 'hello' }>;
 
@@ -30,7 +29,7 @@ export interface PeerLinkOptions {
   /** As dialled, or as seen if the peer dialled. */
   readonly address: string;
   readonly openedAt: number;
-  readonly chunks: ChunkStore;
+  readonly chunks: Served;
   /** Holds what is served to all peers together to a rate. */
   readonly pacer: Pacer;
   readonly hello: Hello;

@@ -66,7 +66,7 @@ export async function reconcile(target: ChunkId, options: ReconcileOptions): Pro
  * back, and a file in its place moves to its conflict name, as writes of this device. Two devices that do so at
  * once write the same content, which is no conflict. A read-only device waits for one that may write.
  */
-async function mendStructure(replica: Replica, own: ChunkId, merged: ChunkId): Promise<ChunkId> {
+export async function mendStructure(replica: Replica, own: ChunkId, merged: ChunkId): Promise<ChunkId> {
   const changed: RelPath[] = [];
   for await (const { path } of replica.tree.diff(own, merged)) changed.push(path);
   const faults = await structureFaults(replica.tree, merged, changed);

@@ -7,6 +7,7 @@
  * - A head is signed only after everything under its root is durable.
  * It does not scan, does not talk to peers, and does not touch the user's files.
  */
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import {
   type ChunkId,
@@ -27,7 +28,7 @@ import {
   Tree,
   type Write,
 } from '../manifest/index.js';
-import type { RecordChange, Store } from '../store/index.js';
+import type { ChunkStore, RecordChange, Store } from '../store/index.js';
 import {
   actorIdFromBytes,
   type DeviceId,
@@ -58,6 +59,15 @@ export interface Change {
   readonly doubts?: ReadonlyMap<RelPath, FileStat | undefined>;
 }
 
+/** What an ingest needs of a chunk store. */
+export type Intake = Pick<ChunkStore, 'hasMany' | 'put'>;
+
+/** Takes everything for being there already. */
+const nothingKept: Intake = {
+  hasMany: (ids) => Promise.resolve(ids.map(() => true)),
+  put: () => Promise.resolve(),
+};
+
 const stateKey = 'local';
 
 export class Replica {
@@ -68,6 +78,10 @@ export class Replica {
   readonly nodes: NodeStore;
   readonly cutting: ChunkingParameters;
   readonly secrets: Secrets;
+  /** Where the content of the user's files goes. */
+  readonly intake: Intake;
+  /** A rehearsal keeps nothing: see `rehearse`. */
+  readonly isRehearsal: boolean;
   readonly #lock = new Mutex();
   readonly #now: () => number;
   #state: LocalState;
@@ -82,6 +96,7 @@ export class Replica {
     nodes: NodeStore;
     state: LocalState;
     now: () => number;
+    isRehearsal?: boolean;
   }) {
     this.share = options.share;
     this.secrets = options.secrets;
@@ -93,6 +108,8 @@ export class Replica {
     this.#state = options.state;
     this.#counterAtOpen = options.state.counter;
     this.#now = options.now;
+    this.isRehearsal = options.isRehearsal === true;
+    this.intake = this.isRehearsal ? nothingKept : options.store.chunks;
   }
 
   /** Reads the local state; a store without one, or without its tree, begins with an empty tree and a new actor. */
@@ -116,6 +133,23 @@ export class Replica {
   /** The own tree as the store has it, without the nodes that are in memory. */
   get storedTree(): Tree {
     return treeOver(this.nodes, this.share);
+  }
+
+  /**
+   * A copy that can be scanned and merged into without consequence: its commits change its root and nothing in the
+   * store, and what files contain is not kept. Only tree nodes are put, to which nothing refers.
+   */
+  rehearse(): Replica {
+    return new Replica({
+      share: this.share,
+      secrets: this.secrets,
+      store: this.store,
+      tree: this.tree,
+      nodes: this.nodes,
+      state: this.#state,
+      now: this.#now,
+      isRehearsal: true,
+    });
   }
 
   get root(): ChunkId {
@@ -152,6 +186,7 @@ export class Replica {
 
   /** Signs a head over the own tree, with the next sequence number, and keeps it: peers may show it to us again. */
   signHead(): Promise<SignedHead> {
+    assert(!this.isRehearsal, 'a rehearsal says nothing to others');
     return this.exclusive(async () => {
       const { share, device } = this;
       const time = Math.max(this.#now(), this.#state.headTime + 1);
@@ -194,6 +229,7 @@ export class Replica {
   }
 
   async #write(state: LocalState, change: Change, more: readonly RecordChange[] = []): Promise<void> {
+    if (this.isRehearsal) return;
     const value = encodeLocalState(state);
     const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
     for (const [path, record] of change.stats ?? []) {

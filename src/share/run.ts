@@ -11,6 +11,8 @@ import { parseAddress } from './config.js';
 import { askRunning, type ControlQuestion } from './control-client.js';
 import { type ControlRequest, ControlServer } from './control-server.js';
 import { Daemon, type DaemonOptions } from './daemon.js';
+import { withDeadline } from './deadline.js';
+import { dryRun } from './dry-run.js';
 import { controlSocketPath, type Layout } from './layout.js';
 import { type OpenShare, openShare } from './open-share.js';
 import { ownAddresses } from './own-address.js';
@@ -81,7 +83,8 @@ export async function askOrOpen<T>(
   }
 }
 
-async function openPatiently(layout: Layout, options: DaemonOptions): Promise<OpenShare> {
+/** Opens the share; waits a little while an ending process holds it. @throws ShoalError SHARE_BUSY */
+export async function openPatiently(layout: Layout, options: DaemonOptions): Promise<OpenShare> {
   const deadline = options.now() + lockPatienceMs;
   for (;;) {
     try {
@@ -111,13 +114,21 @@ async function answer(
       return statusOf(daemon);
     case 'sync': {
       for (const peer of listOf(given.peers)) daemon.mesh.addPeer(parseAddress(peer));
-      return syncOnce(daemon, {
-        isFresh: false,
-        startedAt: now(),
-        now,
-        signal: AbortSignal.any([gone, AbortSignal.timeout(numberOf(given.timeoutMs))]),
-      });
+      const startedAt = now();
+      return withDeadline({ signal: gone, timeoutMs: numberOf(given.timeoutMs) }, (signal) =>
+        syncOnce(daemon, { isFresh: false, startedAt, now, signal }),
+      );
     }
+    case 'dry-run':
+      for (const peer of listOf(given.peers)) daemon.mesh.addPeer(parseAddress(peer));
+      return dryRun({
+        share: daemon.share,
+        mesh: daemon.mesh,
+        until: (isReached, signal) => daemon.until(isReached, signal),
+        timeoutMs: numberOf(given.timeoutMs),
+        signal: AbortSignal.any([gone, daemon.stopped]),
+        now,
+      });
     case 'verify':
       return verifyShare(daemon.share, {
         files: given.files === true,

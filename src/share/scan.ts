@@ -252,7 +252,7 @@ class Scan {
           continue;
         }
         if (!mayWrite) {
-          await this.#bringBack(current, stats);
+          if (!replica.isRehearsal) await this.#bringBack(current, stats);
           continue;
         }
         entries.push(deleteEntry(current, replica.nextWrite(0n)));

@@ -18,9 +18,12 @@ const readAhead = 24;
 /** Often enough that a peer which waits for its turn does not take this one for dead. */
 const busyEveryMs = stalledAfterMs / 3;
 
+/** Where chunks are served from. */
+export type Served = Pick<ChunkStore, 'getEncoded'>;
+
 export class PeerServer {
   readonly #session: Session;
-  readonly #chunks: ChunkStore;
+  readonly #chunks: Served;
   readonly #pacer: Pacer;
   readonly #closing = new AbortController();
   readonly #queue: ChunkId[] = [];
@@ -28,7 +31,7 @@ export class PeerServer {
   /** Bytes of chunks handed to the session, as encoded. */
   payloadOut = 0;
 
-  constructor(session: Session, chunks: ChunkStore, pacer: Pacer) {
+  constructor(session: Session, chunks: Served, pacer: Pacer) {
     this.#session = session;
     this.#chunks = chunks;
     this.#pacer = pacer;

@@ -91,19 +91,19 @@ export async function statusAtRest(share: OpenShare): Promise<Status> {
   };
 }
 
-export function describePeers(daemon: Daemon): PeerStatus[] {
-  return daemon.mesh.peers.map(({ device, state, address, head, lastHeardAt }) => {
-    const session = daemon.mesh.session(device);
+export function describePeers({ mesh, share }: Pick<Daemon, 'mesh' | 'share'>): PeerStatus[] {
+  return mesh.peers.map(({ device, state, address, head, lastHeardAt }) => {
+    const session = mesh.session(device);
     // Without a session: its newest head is the last that was heard of it.
     const seenAt = lastHeardAt ?? head?.head.time;
     return {
       device,
-      name: escapeForDisplay(daemon.mesh.nameOf(device)),
+      name: escapeForDisplay(mesh.nameOf(device)),
       address: address ?? null,
       state,
       transport: session === undefined ? null : 'udp',
       root: head?.head.root ?? null,
-      inSync: daemon.isPeerInSync(device),
+      inSync: mesh.isAt(device, share.replica.root),
       lastSeen: seenAt === undefined ? null : new Date(seenAt).toISOString(),
       bytesIn: session?.bytesIn ?? 0,
       bytesOut: session?.bytesOut ?? 0,

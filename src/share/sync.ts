@@ -4,6 +4,7 @@
 import type { ChunkId } from '../chunking/index.js';
 import type { DeviceId } from '../trust/index.js';
 import type { Counts, Daemon } from './daemon.js';
+import type { Mesh } from './mesh.js';
 import { describePeers, type PeerStatus, type Transfer } from './status.js';
 
 export interface SyncResult {
@@ -32,14 +33,11 @@ export async function syncOnce(
   const before = options.isFresh ? noCounts : { ...daemon.counts };
   const traffic = options.isFresh ? noTraffic : daemon.mesh.traffic;
   if (!options.isFresh) await daemon.scanNow();
-  // A member that is not connected now may have gone on since it told its head.
-  const seen = (device: DeviceId): boolean =>
-    daemon.mesh.hasFreshHead(device) && daemon.mesh.session(device) !== undefined;
   const isReached = (): boolean =>
-    daemon.held !== undefined || (daemon.isInSync && daemon.mesh.peers.every(({ device }) => seen(device)));
+    daemon.held !== undefined ||
+    (daemon.isInSync && daemon.mesh.peers.every(({ device }) => hasToldItsHead(daemon.mesh, device)));
   const isDone = await daemon.until(isReached, options.signal);
   if (daemon.fatal !== undefined) throw daemon.fatal;
-  const after = daemon.mesh.traffic;
   return {
     root: daemon.share.replica.root,
     inSync: isDone && daemon.held === undefined,
@@ -50,14 +48,24 @@ export async function syncOnce(
       conflicts: daemon.counts.conflicts - before.conflicts,
     },
     peers: describePeers(daemon),
-    transfer: {
-      bytesIn: after.bytesIn - traffic.bytesIn,
-      bytesOut: after.bytesOut - traffic.bytesOut,
-      payloadIn: after.payloadIn - traffic.payloadIn,
-      payloadOut: after.payloadOut - traffic.payloadOut,
-    },
+    transfer: trafficSince(daemon.mesh, traffic),
     held: daemon.held ?? null,
     blocked: daemon.blocked,
     seconds: (options.now() - options.startedAt) / 1000,
+  };
+}
+
+/** In this run. A member that is not connected now may have gone on since it told its head. */
+export function hasToldItsHead(mesh: Mesh, device: DeviceId): boolean {
+  return mesh.hasFreshHead(device) && mesh.session(device) !== undefined;
+}
+
+export function trafficSince(mesh: Mesh, before: Transfer): Transfer {
+  const after = mesh.traffic;
+  return {
+    bytesIn: after.bytesIn - before.bytesIn,
+    bytesOut: after.bytesOut - before.bytesOut,
+    payloadIn: after.payloadIn - before.payloadIn,
+    payloadOut: after.payloadOut - before.payloadOut,
   };
 }

@@ -47,7 +47,7 @@ describe('help', () => {
     ['invite', ['--role', '--expires', '--address', '--qr']],
     ['join', ['--name', '--wait', 'TICKET']],
     ['watch', ['--port', '--peer', '--limit-up', '--limit-down']],
-    ['sync', ['--peer', '--timeout']],
+    ['sync', ['--peer', '--timeout', '--dry-run']],
     ['status', []],
     ['verify', ['--files', '--store']],
     ['approve', []],
@@ -139,6 +139,19 @@ describe('a share', () => {
     expect(stdout).toMatch(/^shoal1[A-Za-z0-9_-]+\n$/);
     expect(stderr).toContain('127.0.0.1:9');
     expect(stderr).not.toContain(stdout.trim());
+  });
+
+  it('says with --dry-run what a sync would do', async () => {
+    await writeFile(join(directory, 'new'), 'content');
+    const { code, stdout } = await shoal('sync', directory, '--dry-run', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      dryRun: true,
+      inSync: true,
+      changed: { sent: 1, received: 0, deleted: 0, conflicts: 0 },
+      paths: { sent: ['new'] },
+    });
+    await rm(join(directory, 'new'));
   });
 
   it('verifies', async () => {

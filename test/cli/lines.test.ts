@@ -4,9 +4,16 @@ import { describeDemo } from '../../src/cli/demo/demo-lines.js';
 import { describeEvent, EventLines } from '../../src/cli/event-lines.js';
 import { Output } from '../../src/cli/output.js';
 import { describeStatus } from '../../src/cli/status-lines.js';
-import { describeSync } from '../../src/cli/sync-lines.js';
+import { describeDryRun, describeSync } from '../../src/cli/sync-lines.js';
 import { describeVerify } from '../../src/cli/verify-lines.js';
-import type { PeerStatus, ShareEvent, Status, SyncResult, VerifyResult } from '../../src/share/index.js';
+import type {
+  DryRunResult,
+  PeerStatus,
+  ShareEvent,
+  Status,
+  SyncResult,
+  VerifyResult,
+} from '../../src/share/index.js';
 import { FakeTerminal } from './fake-terminal.js';
 
 const id = 'ab'.repeat(32);
@@ -83,6 +90,53 @@ describe('describeStatus', () => {
     expect(lines).toContain('25 conflict copies:');
     expect(lines).toContain('  and 5 more (see --json)');
     expect(lines.slice(-2)).toEqual(['1 path is blocked and not synced:', '  a: it is a socket']);
+  });
+});
+
+describe('describeDryRun', () => {
+  const nothing = { sent: [], received: [], deleted: [], conflicts: [] };
+  const result = {
+    dryRun: true,
+    root: id,
+    inSync: true,
+    changed: { sent: 0, received: 0, deleted: 0, conflicts: 0 },
+    paths: nothing,
+    peers: [peer],
+    transfer: { bytesIn: 5000, bytesOut: 100, payloadIn: 0, payloadOut: 0 },
+    held: null,
+    blocked: [],
+    seconds: 1.23,
+  } as unknown as DryRunResult;
+
+  it('says that there is nothing to do', () => {
+    expect(describeDryRun(result)).toEqual(['Dry run: there is nothing to do, and nothing was changed.']);
+  });
+
+  it('names what would happen, the beginning of long lists, and how much more there is', () => {
+    const received = Array.from({ length: 22 }, (_, index) => `new\n${index}`);
+    const lines = describeDryRun({
+      ...result,
+      changed: { sent: 1, received: 1500, deleted: 1, conflicts: 1 },
+      paths: { sent: ['mine'], received, deleted: ['old'], conflicts: ['x.conflict-1'] },
+    });
+    expect(lines[0]).toBe('Dry run: nothing was changed.');
+    expect(lines.slice(1, 4)).toEqual(['1 path would be sent:', '  mine', '1,500 paths would be received:']);
+    expect(lines).toContain('  and 1480 more');
+    expect(lines.slice(-4)).toEqual([
+      '1 path would be deleted here:',
+      '  old',
+      '1 conflict copy would be made:',
+      '  x.conflict-1',
+    ]);
+    expect(lines.join('')).not.toMatch(/\p{Cc}/u);
+  });
+
+  it('says who was not reached, and what is held', () => {
+    const away = { ...peer, name: 'nas', state: 'waiting' as const };
+    const [first] = describeDryRun({ ...result, inSync: false, peers: [peer, away] });
+    expect(first).toContain('not every member was reached: nas (waiting). Check that');
+    const held = describeDryRun({ ...result, inSync: false, held: { deletions: 30, of: 40 } });
+    expect(held.at(-1)).toContain('30 deletions of 40 files held back');
   });
 });
 

@@ -126,9 +126,13 @@ export class Crew {
   }
 
   async #newsOrPause(news: ShareEvent['event'], pauseMs: number): Promise<void> {
-    const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(pauseMs)]);
+    // Not AbortSignal.timeout: in Node 20 that one is collected as garbage inside `any`, and never comes.
+    const pause = new AbortController();
+    const timer = setTimeout(() => pause.abort(), pauseMs);
+    const signal = AbortSignal.any([this.#options.signal, pause.signal]);
     // Both ends of the pause, the news and the signal, only mean: look again.
     await once(this.#news, newsOf(news), { signal }).catch(() => undefined);
+    clearTimeout(timer);
   }
 }
 
