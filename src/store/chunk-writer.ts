@@ -79,6 +79,9 @@ export class ChunkWriter {
     const packed = chunks.filter((chunk) => chunk.packed);
     if (packed.length === 0) return operations;
     const places = await this.packs.append(packed.map((chunk) => chunk.written));
+    // Before the database speaks of them: after a power cut its log may be whole where the pack, though as long as it
+    // was, has zeros. Such a chunk would count as a duplicate when it comes again, and be lost for good.
+    await this.packs.sync();
     packed.forEach(({ id, key, encoded: { codec, plainLength, bytes } }, index) => {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');

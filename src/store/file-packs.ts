@@ -103,6 +103,7 @@ export class FilePacks implements Packs {
     const directory = join(storeDirectory, packsName);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
+      await syncDirectory(storeDirectory); // the directory of packs must not be lost with all that is synced in it
       const numbers = await packNumbersIn(directory);
       const lastPack = Math.max(state?.pack ?? 0, numbers.at(-1) ?? 0);
       const packs = new FilePacks(directory, lastPack, openFile, bytesMax);
@@ -195,7 +196,8 @@ export class FilePacks implements Packs {
         this.unsynced.delete(file);
         if (file !== this.tail?.file) await file.close();
       }
-      if (this.directoryUnsynced) await this.syncDirectory();
+      if (this.directoryUnsynced) await syncDirectory(this.directory);
+      this.directoryUnsynced = false;
     } catch (error) {
       throw syncFailure(this.directory, error);
     }
@@ -275,16 +277,6 @@ export class FilePacks implements Packs {
     return { file, pack, end: size, table: new PackTable(), tableFrom: size };
   }
 
-  private async syncDirectory(): Promise<void> {
-    const directory = await open(this.directory, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-    this.directoryUnsynced = false;
-  }
-
   private pathOf(pack: number): string {
     return packPath(this.directory, pack);
   }
@@ -293,6 +285,15 @@ export class FilePacks implements Packs {
 /** Where the pack `number` lies in `directory`. */
 export function packPath(directory: string, number: number): string {
   return join(directory, `${String(number).padStart(8, '0')}.pack`);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 /** Numbers of the packs in `directory`, in their order. */

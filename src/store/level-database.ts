@@ -9,7 +9,7 @@
  * The settings are for many small values, as larger chunks lie in packs: docs/DECISIONS.md, store.
  */
 import { mkdir, open, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { systemCode } from '../error.js';
 import type { Database, Operation } from './database.js';
@@ -51,6 +51,7 @@ export class LevelDatabase implements Database {
   static async open(directory: string): Promise<LevelDatabase> {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
+      await syncFile(dirname(directory)); // or all that is synced in it may be nowhere after a power cut
       await checkFiles(directory);
       const level = new Level<Uint8Array, Uint8Array>(directory, settings);
       await level.open();

@@ -1,5 +1,6 @@
 /**
- * Totals of the chunks, written in the same batch as the chunks they count, so that they are right after any crash.
+ * Totals of the chunks, written in the same batch as the chunks they count: right after any end of the process, and
+ * after a power cut unless LevelDB lost batches at the end of a full log (docs/DECISIONS.md). `verify` puts them right.
  *
  * Body of the sealed value: chunks, bytes, plain bytes (8 bytes each, little endian).
  */
