@@ -22,7 +22,7 @@ import {
 import { Group, untilEqual } from '../support/group.js';
 import { poll } from '../support/patience.js';
 import type { Peer } from '../support/peer.js';
-import { SeededChoice } from '../support/seeded-file.js';
+import { SeededChoice } from '../support/seeded-choice.js';
 import { type CommandResult, runShoal } from '../support/shoal-command.js';
 import { deviceKeyOf, Stranger } from '../support/stranger.js';
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Group, proveEqual, untilEqual } from '../support/group.js';
 import { Editor, Ledger } from '../support/ledger.js';
 import type { Peer } from '../support/peer.js';
-import { SeededChoice } from '../support/seeded-file.js';
+import { SeededChoice } from '../support/seeded-choice.js';
 
 const seed = Number(process.env.SHOAL_SEED ?? 20_260_102);
 const kills = 50;

@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { systemCode } from '../../src/error.js';
 import type { Peer } from './peer.js';
-import { type SeededChoice, writeSeededFile } from './seeded-file.js';
+import type { SeededChoice } from './seeded-choice.js';
+import { writeSeededFile } from './seeded-file.js';
 import { hashFile, type Listing } from './tree-listing.js';
 
 const largerBytesMax = 3_000_000;
