@@ -3,8 +3,8 @@ const PURE = '^src/(manifest|gossip|transfer)/';
 const LAYERS = [
   ['^commands/', '^src/(cli|share|error)'],
   ['^src/cli/', '^src/(cli|share|error)'],
-  ['^src/share/', '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error)'],
-  ['^src/folder/', '^src/(folder|manifest|chunking|error)'],
+  ['^src/share/', '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error|worker-file)'],
+  ['^src/folder/', '^src/(folder|manifest|chunking|error|worker-file)'],
   ['^src/store/', '^src/(store|manifest|chunking|trust|error)'],
   ['^src/network/', '^src/(network|gossip|transfer|chunking|trust|error)'],
   ['^src/gossip/', '^src/(gossip|chunking|trust|error)'],
@@ -34,6 +34,7 @@ const ONE_FILE_PACKAGES = {
   'blake3-wasm': '^src/chunking/',
   '@napi-rs/blake-hash': '^src/chunking/',
   uqr: '^src/cli/',
+  piscina: '^src/share/',
 };
 
 module.exports = {

@@ -8,6 +8,7 @@
 import {
   type ChunkingParameters,
   type Codec,
+  chunkBytesMin,
   chunkIdBytes,
   closeWindow,
   cutWindow,
@@ -15,8 +16,13 @@ import {
   hashBytes,
   openWindow,
   type Window,
+  windowBytes,
 } from '../chunking/index.js';
 import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
+import { recordHeaderBytes, writeRecordHeader } from '../store/index.js';
+
+/** Files that share a job. */
+export const filesPerJobMax = 256;
 
 /** Pieces that fit into one window together; a long file's piece is what fits. */
 export type Job = readonly Piece[];
@@ -39,12 +45,16 @@ export interface JobRead {
   readonly ids: Uint8Array;
 }
 
-/** The second phase: the wanted chunks, in order, their encoded bytes one behind another. */
+/** The second phase: the records of the wanted chunks, in order, lie one behind another in the memory that was given. */
 export interface JobEncoded {
   readonly codecs: readonly Codec[];
+  /** Of the encoded chunks, without the headers of their records. */
   readonly lengths: readonly number[];
-  readonly bytes: Uint8Array<ArrayBuffer>;
 }
+
+/** Memory that takes the records of any job: every chunk of a window, not one of them compressible. */
+export const jobMemoryBytes =
+  windowBytes + (windowBytes / chunkBytesMin + filesPerJobMax) * recordHeaderBytes;
 
 /** A job under way. Must be ended by `encode` or by `abandon`. */
 export class RunningJob {
@@ -63,22 +73,31 @@ export class RunningJob {
     }
   }
 
-  /** @param wanted - a byte for each chunk: 0 if it is not */
-  encode(wanted: Uint8Array): JobEncoded {
+  /**
+   * @param wanted - a byte for each chunk: 0 if it is not
+   * @param memory - `jobMemoryBytes` that take the records
+   */
+  encode(wanted: Uint8Array, memory: Uint8Array): JobEncoded {
     try {
-      const chunks = this.#chunks.filter((_, index) => wanted[index] !== 0);
-      const into = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
       const codecs: Codec[] = [];
       const lengths: number[] = [];
       let used = 0;
-      for (const { start, length } of chunks) {
-        const plain = this.#window.bytes.subarray(start, start + length);
-        const encoded = encodeChunkInto(plain, into.subarray(used));
-        codecs.push(encoded.codec);
-        lengths.push(encoded.length);
-        used += encoded.length;
+      for (const [index, { start, length: plainLength }] of this.#chunks.entries()) {
+        if (wanted[index] === 0) continue;
+        used += recordHeaderBytes;
+        const plain = this.#window.bytes.subarray(start, start + plainLength);
+        const { codec, length } = encodeChunkInto(plain, memory.subarray(used));
+        const bytes = memory.subarray(used, used + length);
+        writeRecordHeader(this.read.ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
+          codec,
+          plainLength,
+          bytes,
+        });
+        codecs.push(codec);
+        lengths.push(length);
+        used += length;
       }
-      return { codecs, lengths, bytes: into.subarray(0, used) };
+      return { codecs, lengths };
     } finally {
       this.abandon();
     }

@@ -2,8 +2,9 @@
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
  * longer to start than that takes to do; all later ones in worker threads.
  *
- * Bound: at most `jobsPerWorker` jobs a worker are between their beginning and the end of their second phase, each with
- * one window and as many encoded bytes; whoever comes then waits.
+ * Bound: at most `jobsPerWorker` jobs a worker are between their beginning and the end of their use, each with one window
+ * and the memory for its records; whoever comes then waits. That memory is shared between the threads and used again:
+ * nothing of a file is copied from thread to thread, or left to the garbage collector.
  */
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -12,15 +13,18 @@ import { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import { workerFile } from '../worker-file.js';
-import { type Job, type JobEncoded, type JobRead, RunningJob } from './ingest-job.js';
+import { type Job, type JobEncoded, type JobRead, jobMemoryBytes, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import { Slots } from './slots.js';
+
+/** Takes what a job made. `memory` holds the records, until the promise settles. */
+export type UseEncoded = (encoded: JobEncoded, memory: Uint8Array) => Promise<void>;
 
 /** A job whose first phase is done. `finish` must be called, once. */
 export interface StartedJob {
   readonly read: JobRead;
   /** @param wanted - a byte for each chunk: 0 if it is not */
-  finish(wanted: Uint8Array): Promise<JobEncoded>;
+  finish(wanted: Uint8Array, use: UseEncoded): Promise<void>;
 }
 
 /** More threads than this would wait for the disk and for this thread. */
@@ -31,6 +35,8 @@ const workerMemoryMb = 64;
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
+  /** Free memory for records. */
+  readonly #memories: Uint8Array[] = [];
   readonly #slots: Slots;
   readonly #workers = Math.min(availableParallelism(), workersMax);
   #pool: Piscina | undefined;
@@ -42,15 +48,20 @@ export class IngestRunner {
     this.#slots = new Slots(this.#workers * jobsPerWorker);
   }
 
-  /** Runs the first phase of `job`, when there is room. @throws ShoalError NOT_A_SHARE */
+  /** Runs the first phase of `job`, when there is room. */
   async start(job: Job): Promise<StartedJob> {
     await this.#slots.take();
-    try {
-      if (!this.#isFirst) return await this.#startInWorker(job);
-      this.#isFirst = false;
-      return this.#startHere(job);
-    } catch (error) {
+    const memory = this.#memories.pop() ?? new Uint8Array(new SharedArrayBuffer(jobMemoryBytes));
+    const end = (): void => {
+      this.#memories.push(memory);
       this.#slots.give();
+    };
+    try {
+      if (!this.#isFirst) return await this.#startInWorker(job, memory, end);
+      this.#isFirst = false;
+      return this.#startHere(job, memory, end);
+    } catch (error) {
+      end();
       throw error;
     }
   }
@@ -59,22 +70,22 @@ export class IngestRunner {
     await this.#pool?.destroy();
   }
 
-  #startHere(job: Job): StartedJob {
+  #startHere(job: Job, memory: Uint8Array, end: () => void): StartedJob {
     const running = new RunningJob(new FileReader(this.#folder), this.#cutting, job);
-    const finish = async (wanted: Uint8Array): Promise<JobEncoded> => {
+    const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
       try {
-        return running.encode(wanted);
+        await use(running.encode(wanted, memory), memory);
       } finally {
-        this.#slots.give();
+        end();
       }
     };
     return { read: running.read, finish };
   }
 
-  async #startInWorker(job: Job): Promise<StartedJob> {
+  async #startInWorker(job: Job, memory: Uint8Array, end: () => void): Promise<StartedJob> {
     this.#pool ??= this.#openPool();
     const { port1, port2 } = new MessageChannel();
-    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, job, port: port2 };
+    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, memory, job, port: port2 };
     const done: Promise<void> = this.#pool.run(task, { transferList: [port2] });
     const next = async <T>(): Promise<T> => {
       // A task that fails sends nothing more.
@@ -82,18 +93,15 @@ export class IngestRunner {
       const [message] = (await Promise.race([once(port1, 'message'), failed])) as [T];
       return message;
     };
-    const end = (): void => {
-      port1.close();
-      this.#slots.give();
-    };
     try {
       const read = await next<JobRead>();
-      const finish = async (wanted: Uint8Array): Promise<JobEncoded> => {
+      const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
         try {
           const encoded = next<JobEncoded>();
           port1.postMessage(wanted);
-          return await encoded;
+          await use(await encoded, memory);
         } finally {
+          port1.close();
           end();
         }
       };

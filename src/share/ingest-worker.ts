@@ -9,6 +9,8 @@ export interface WorkerTask {
   /** The same for all tasks of a pool. */
   readonly folder: ReaderOptions;
   readonly cutting: ChunkingParameters;
+  /** Takes the records that are made: `jobMemoryBytes`, shared. */
+  readonly memory: Uint8Array;
   readonly job: Job;
   /** Carries what was read, then the answer which chunks are wanted, then what was encoded. */
   readonly port: MessagePort;
@@ -16,12 +18,11 @@ export interface WorkerTask {
 
 let reader: FileReader | undefined;
 
-export default async function work({ folder, cutting, job, port }: WorkerTask): Promise<void> {
+export default async function work({ folder, cutting, memory, job, port }: WorkerTask): Promise<void> {
   reader ??= new FileReader(folder);
   const running = new RunningJob(reader, cutting, job);
   const answer = once(port, 'message');
   port.postMessage(running.read);
   const [wanted] = (await answer) as [Uint8Array];
-  const encoded = running.encode(wanted);
-  port.postMessage(encoded, [encoded.bytes.buffer]);
+  port.postMessage(running.encode(wanted, memory));
 }

@@ -7,12 +7,20 @@
  * file nor with their number. Small files share a job; a long one is a row of jobs, each of which begins where the
  * one before was cut last, as soon as that is known, so that one file keeps all workers busy.
  */
-import { type ChunkId, chunkIdBytes, chunkIdFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
+import {
+  type ChunkId,
+  type Codec,
+  chunkIdBytes,
+  chunkIdFromBytes,
+  encodeChunk,
+  windowBytes,
+} from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
 import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
+import { recordHeaderBytes } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
-import type { JobRead, PieceCut } from './ingest-job.js';
+import { filesPerJobMax, type JobRead, type PieceCut } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
 import type { Replica } from './replica.js';
 
@@ -38,7 +46,6 @@ export type Outcome =
 const readingsMax = 3;
 /** Longer files have jobs of their own. */
 const sharedJobFileBytesMax = windowBytes / 4;
-const filesPerJobMax = 256;
 /** Jobs prepared at once: the runner bounds how many really run. */
 const jobsAhead = 32;
 
@@ -174,22 +181,25 @@ export class Ingest {
     } catch (error) {
       failure = { error };
     }
-    const { codecs, lengths, bytes } = await started.finish(wanted);
-    if (failure !== undefined) throw failure.error;
-    const plainLengths = started.read.pieces.flatMap((piece) =>
-      piece.outcome === 'read' ? piece.lengths : [],
-    );
-    let next = 0;
-    let used = 0;
-    for (const [index, id] of ids.entries()) {
-      if (wanted[index] === 0) continue;
-      const length = lengths[next] as number;
-      const codec = codecs[next] as 'raw' | 'zstd';
-      const plainLength = plainLengths[index] as number;
-      await chunks.put(id, { codec, plainLength, bytes: bytes.subarray(used, used + length) });
-      next++;
-      used += length;
-    }
+    await started.finish(wanted, async ({ codecs, lengths }, memory) => {
+      if (failure !== undefined) throw failure.error;
+      const plainLengths = started.read.pieces.flatMap((piece) =>
+        piece.outcome === 'read' ? piece.lengths : [],
+      );
+      let next = 0;
+      let used = 0;
+      for (const [index, id] of ids.entries()) {
+        if (wanted[index] === 0) continue;
+        const length = lengths[next] as number;
+        const codec = codecs[next] as Codec;
+        used += recordHeaderBytes;
+        const bytes = memory.subarray(used, used + length);
+        await chunks.give(id, { codec, plainLength: plainLengths[index] as number, bytes });
+        next++;
+        used += length;
+      }
+      if (next > 0) await chunks.flush(); // only then may the memory be used again
+    });
   }
 
   #newRecipe(): RecipeBuilder {

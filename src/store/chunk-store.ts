@@ -60,6 +60,12 @@ export interface ChunkStore {
    */
   put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 
+  /**
+   * As `put`, without the copy: `encoded.bytes` has the header of its record before it, see `writeRecordHeader`, and neither
+   * may change until a `flush` that comes later has resolved.
+   */
+  give(id: ChunkId, encoded: EncodedChunk): Promise<void>;
+
   /** Everything put before is written: it survives `kill -9`. @throws as `put` */
   flush(): Promise<void>;
 

@@ -22,7 +22,7 @@ import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
 import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
-import { encodeRecord, recordHeaderBytes } from './pack-record.js';
+import { encodeRecord, recordAround, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
 import type { PendingChunk, WriteQueue } from './write-queue.js';
@@ -62,6 +62,10 @@ export class DatabaseChunkStore implements ChunkStore {
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
     await this.parts.queue.put(pendingChunk(id, encoded));
+  }
+
+  async give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
+    await this.parts.queue.put(givenChunk(id, encoded));
   }
 
   async flush(): Promise<void> {
@@ -169,6 +173,12 @@ function pendingChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
 
 function rangeFrom(id: ChunkId | undefined): KeyRange {
   return id === undefined ? chunkRange : { ...chunkRange, gte: chunkKey(id) };
+}
+
+/** The chunk as it is to be written, its record where it is. */
+function givenChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
+  if (encoded.bytes.length < packedBytesMin) return pendingChunk(id, encoded);
+  return { id, key: chunkKey(id), encoded, written: recordAround(encoded), packed: true };
 }
 
 function cancelled(): ShoalError {

@@ -40,6 +40,7 @@ import {
 } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
 import type { PackState, Packs } from './packs.js';
+import { Writeback } from './writeback.js';
 
 /** Longest pack in bytes, without its footer, unless a single batch is longer. */
 const packBytesMax = 256 * 1024 * 1024;
@@ -74,6 +75,7 @@ export class FilePacks implements Packs {
   private readonly descriptors: PackDescriptors;
   /** Open for writing and not synced since, the tail among them when it is. */
   private readonly unsynced = new Set<FileHandle>();
+  private readonly writeback = new Writeback();
   private directoryUnsynced = true;
   private tail: Tail | undefined;
   private notes: Operation[] = [];
@@ -124,12 +126,15 @@ export class FilePacks implements Packs {
       const tail = await this.tailFor(records);
       this.unsynced.add(tail.file);
       await writeAll(tail.file, records, tail.end);
-      return records.map((record) => {
+      const before = tail.end;
+      const places = records.map((record) => {
         const place = { pack: tail.pack, offset: tail.end };
         tail.table.add(tail.end, record);
         tail.end += record.length;
         return place;
       });
+      this.writeback.note(tail.file, tail.end - before);
+      return places;
     } catch (error) {
       throw writeFailure(this.directory, error);
     }
@@ -191,6 +196,7 @@ export class FilePacks implements Packs {
 
   async sync(): Promise<void> {
     try {
+      await this.writeback.settled();
       for (const file of this.unsynced) {
         await file.datasync();
         this.unsynced.delete(file);
@@ -209,6 +215,7 @@ export class FilePacks implements Packs {
     if (this.tail !== undefined) written.add(this.tail.file);
     this.tail = undefined;
     this.unsynced.clear();
+    await this.writeback.stopped();
     await this.descriptors.close();
     await Promise.all(Array.from(written, (file) => file.close()));
   }

@@ -5,6 +5,7 @@
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
 export type { PackDamage } from './pack-check.js';
 export type { PackProblem } from './pack-file.js';
+export { recordHeaderBytes, writeRecordHeader } from './pack-record.js';
 export {
   type RebuildFindings,
   type RebuildOptions,

@@ -103,11 +103,25 @@ export function intactRecordIn(bytes: Uint8Array): RecordFields | undefined {
 /** The record of a chunk; copies its encoded bytes. */
 export function encodeRecord(id: ChunkId, { codec, plainLength, bytes }: EncodedChunk): Uint8Array {
   const record = Buffer.allocUnsafeSlow(recordHeaderBytes + bytes.length);
-  writeHeaderFields(record, id, { codec, plainLength, encodedLength: bytes.length });
   record.set(bytes, recordHeaderBytes);
-  const checksum = crc32(record.subarray(recordHeaderBytes), crc32(record.subarray(0, checksumAt)));
-  record.writeUInt32LE(checksum, checksumAt);
+  writeRecordHeader(chunkIdToBytes(id), { codec, plainLength, bytes: record.subarray(recordHeaderBytes) });
   return record;
+}
+
+/**
+ * Makes a record of an encoded chunk where it is: the `recordHeaderBytes` before it in its buffer become the header.
+ * @param id - 32 bytes
+ */
+export function writeRecordHeader(id: Uint8Array, encoded: EncodedChunk): void {
+  const record = Buffer.from(recordAround(encoded).buffer, encoded.bytes.byteOffset - recordHeaderBytes);
+  const { codec, plainLength, bytes } = encoded;
+  writeHeaderFields(record, id, { codec, plainLength, encodedLength: bytes.length });
+  record.writeUInt32LE(crc32(bytes, crc32(record.subarray(0, checksumAt))), checksumAt);
+}
+
+/** The record whose header `writeRecordHeader` wrote. */
+export function recordAround({ bytes }: EncodedChunk): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset - recordHeaderBytes, recordHeaderBytes + bytes.length);
 }
 
 /**
@@ -120,7 +134,7 @@ export function chunkInRecord(
   record: Uint8Array,
 ): EncodedChunk | undefined {
   const expected = Buffer.allocUnsafe(checksumAt);
-  writeHeaderFields(expected, id, location);
+  writeHeaderFields(expected, chunkIdToBytes(id), location);
   if (!expected.equals(record.subarray(0, checksumAt))) return undefined;
   const { codec, plainLength } = location;
   return { codec, plainLength, bytes: record.subarray(recordHeaderBytes) };
@@ -128,12 +142,12 @@ export function chunkInRecord(
 
 function writeHeaderFields(
   header: Buffer,
-  id: ChunkId,
+  id: Uint8Array,
   { codec, plainLength, encodedLength }: Pick<PackLocation, 'codec' | 'plainLength' | 'encodedLength'>,
 ): void {
   header.set(recordMagic);
   header[codecAt] = codecs.indexOf(codec);
   header.writeUInt32LE(plainLength, plainLengthAt);
   header.writeUInt32LE(encodedLength, encodedLengthAt);
-  header.set(chunkIdToBytes(id), idAt);
+  header.set(id, idAt);
 }

@@ -63,6 +63,10 @@ export class MemoryChunkStore implements ChunkStore {
     this.damaged.delete(id);
   }
 
+  give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
+    return this.put(id, encoded);
+  }
+
   async flush(): Promise<void> {
     this.assertOpen();
   }
