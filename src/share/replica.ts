@@ -60,7 +60,7 @@ export interface Change {
 }
 
 /** What an ingest needs of a chunk store. */
-export type Intake = Pick<ChunkStore, 'hasMany' | 'put'>;
+export type Intake = Pick<ChunkStore, 'hasMany' | 'put' | 'give' | 'flush'>;
 
 /** Takes everything for being there already. */
 const nothingKept: Intake = {
