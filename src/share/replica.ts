@@ -66,6 +66,8 @@ export type Intake = Pick<ChunkStore, 'hasMany' | 'put' | 'give' | 'flush'>;
 const nothingKept: Intake = {
   hasMany: (ids) => Promise.resolve(ids.map(() => true)),
   put: () => Promise.resolve(),
+  give: () => Promise.resolve(),
+  flush: () => Promise.resolve(),
 };
 
 const stateKey = 'local';
