@@ -9,13 +9,13 @@ import type { ChunkTotals } from './chunk-store.js';
 import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
-import { chunkRange, packStateKey, totalsKey } from './key.js';
+import { chunkKey, chunkRange, packStateKey, totalsKey } from './key.js';
 import type { PackLocation } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
-import { addTotals, noTotals, sealTotals, unsealTotals } from './totals.js';
+import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
 import type { PendingChunk } from './write-queue.js';
 
 export class ChunkWriter {
@@ -62,6 +62,29 @@ export class ChunkWriter {
     this.revision += 1;
     for (const chunk of replaced) this.damage.forget(chunk.id);
     for (const [id, location] of locations) this.recent.note(id, location);
+  }
+
+  /** Takes chunks out, and their totals with them: all or none. What they took in packs stays until those are rewritten. */
+  async delete(ids: readonly ChunkId[]): Promise<ChunkTotals> {
+    const keys = ids.map(chunkKey);
+    const stored = await this.database.getMany(keys);
+    const gone = keys.flatMap((key, index): ChunkTotals[] => {
+      const sealed = stored[index];
+      return sealed === undefined ? [] : [totalsOfValue(key, sealed)];
+    });
+    const deleted = gone.reduce(addTotals, noTotals);
+    if (deleted.chunks === 0) return noTotals;
+    const totals = subtractTotals(this.current, deleted);
+    const operations = keys.map((key): Operation => ({ type: 'del', key }));
+    operations.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
+    await this.database.write(operations, { sync: false });
+    this.current = totals;
+    this.revision += 1;
+    for (const id of ids) {
+      this.damage.forget(id);
+      this.recent.forget(id);
+    }
+    return deleted;
   }
 
   /**
@@ -128,10 +151,13 @@ function totalsOf({ written, encoded }: PendingChunk): ChunkTotals {
 /** What the database holds, by reading all of its chunks' values. */
 export async function countChunks(database: Database): Promise<ChunkTotals> {
   let totals = noTotals;
-  for await (const [key, value] of database.entries(chunkRange)) {
-    const stored = unsealChunk(key, value);
-    const plainBytes = (stored?.kind === 'packed' ? stored.location : stored?.encoded)?.plainLength ?? 0;
-    totals = addTotals(totals, { chunks: 1, bytes: storedBytesOf(stored, value), plainBytes });
-  }
+  for await (const [key, value] of database.entries(chunkRange))
+    totals = addTotals(totals, totalsOfValue(key, value));
   return totals;
+}
+
+function totalsOfValue(key: Uint8Array, sealed: Uint8Array): ChunkTotals {
+  const stored = unsealChunk(key, sealed);
+  const plainBytes = (stored?.kind === 'packed' ? stored.location : stored?.encoded)?.plainLength ?? 0;
+  return { chunks: 1, bytes: storedBytesOf(stored, sealed), plainBytes };
 }

@@ -18,6 +18,7 @@ import {
   unsealChunk,
 } from './chunk-value.js';
 import type { ChunkWriter } from './chunk-writer.js';
+import type { Collection } from './collection.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
@@ -37,7 +38,13 @@ export interface ChunkStoreParts {
   readonly sync: () => Promise<void>;
 }
 
+/** A chunk that a collection moves is looked up again; each collection moves it once at most. */
+const lookUpsMax = 4;
+
 export class DatabaseChunkStore implements ChunkStore {
+  /** The collection under way, if any: told of every id before it is looked for. */
+  collection: Collection | undefined;
+
   constructor(private readonly parts: ChunkStoreParts) {}
 
   async has(id: ChunkId): Promise<boolean> {
@@ -47,9 +54,13 @@ export class DatabaseChunkStore implements ChunkStore {
 
   async hasMany(ids: readonly ChunkId[]): Promise<boolean[]> {
     const { database, queue, damage } = this.parts;
+    const isThere = ids.map((id) => this.touch(id));
     const queued = ids.map((id) => queue.get(id) !== undefined);
     const stored = await database.hasMany(ids.map(chunkKey));
-    return ids.map((id, index) => queued[index] === true || (stored[index] === true && !damage.has(id)));
+    return ids.map(
+      (id, index) =>
+        queued[index] === true || (stored[index] === true && isThere[index] === true && !damage.has(id)),
+    );
   }
 
   async get(id: ChunkId): Promise<Uint8Array | undefined> {
@@ -61,6 +72,7 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
+    this.touch(id);
     await this.parts.queue.put(pendingChunk(id, encoded));
   }
 
@@ -124,15 +136,33 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {
-    const { database, queue } = this.parts;
+    const { queue } = this.parts;
+    const isThere = this.touch(id);
     const queued = queue.get(id)?.encoded;
     if (queued !== undefined)
       return this.judge(id, checkChunk(id, { ...queued, bytes: queued.bytes.slice() }));
-    const recent = await this.readRecent(id);
-    if (recent !== undefined) return recent;
+    if (!isThere) return undefined;
+    return (await this.readRecent(id)) ?? (await this.readStored(id));
+  }
+
+  private async readStored(id: ChunkId): Promise<CheckedChunk | undefined> {
+    const { database } = this.parts;
     const key = chunkKey(id);
-    const value = await database.get(key);
-    return value === undefined ? undefined : this.judge(id, await this.check(id, unsealChunk(key, value)));
+    let value = await database.get(key);
+    for (let lookUp = 1; value !== undefined; lookUp++) {
+      const checked = await this.check(id, unsealChunk(key, value));
+      if (checked !== undefined) return this.judge(id, checked);
+      const now = await database.get(key);
+      const isSame = now !== undefined && Buffer.compare(now, value) === 0;
+      if (isSame || lookUp === lookUpsMax) return this.judge(id, undefined);
+      value = now; // a collection moved it, or a put healed it, while it was read
+    }
+    return undefined;
+  }
+
+  /** @returns whether `id` may be found: not while a collection deletes it */
+  private touch(id: ChunkId): boolean {
+    return this.collection?.touch(id) ?? true;
   }
 
   /** A chunk that was put lately; undefined if it was not, or is not there any more: then the database decides. */

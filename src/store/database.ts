@@ -30,5 +30,8 @@ export interface Database {
   /** Puts everything written so far on the disk. */
   sync(): Promise<void>;
 
+  /** Gives free what deleted and replaced values of a range still take on the disk; others read and write meanwhile. */
+  compact(range: KeyRange): Promise<void>;
+
   close(): Promise<void>;
 }

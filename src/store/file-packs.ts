@@ -9,9 +9,10 @@
  * - A pack that is finished gets a footer before the next one begins, and is noted in the database with the first batch
  *   that went to the next one. It is never written to again, whether it got its footer or a crash came before.
  */
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { systemCode } from '../error.js';
@@ -194,6 +195,34 @@ export class FilePacks implements Packs {
     }
   }
 
+  async seal(): Promise<void> {
+    try {
+      await this.nextTail();
+    } catch (error) {
+      throw writeFailure(this.directory, error);
+    }
+  }
+
+  async remove(pack: number): Promise<void> {
+    assert(pack !== this.tail?.pack, 'a pack that is written to is not removed');
+    try {
+      await this.descriptors.release(pack);
+      await rm(this.pathOf(pack), { force: true });
+      await this.syncDirectory();
+    } catch (error) {
+      throw writeFailure(this.directory, error);
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await statfs(this.directory);
+      return bavail * bsize;
+    } catch (error) {
+      throw readFailure(this.directory, error);
+    }
+  }
+
   async sync(): Promise<void> {
     try {
       await this.writeback.settled();
@@ -224,6 +253,10 @@ export class FilePacks implements Packs {
   private async tailFor(records: readonly Uint8Array[]): Promise<Tail> {
     const bytes = records.reduce((sum, record) => sum + record.length, 0);
     if (this.tail !== undefined && this.hasRoom(this.tail, records.length, bytes)) return this.tail;
+    return this.nextTail();
+  }
+
+  private async nextTail(): Promise<Tail> {
     if (this.unsynced.size >= unsyncedPacksMax) await this.sync();
     if (this.tail !== undefined) await this.finish(this.tail);
     this.tail = await this.createTail(this.lastPack + 1);

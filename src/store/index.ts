@@ -15,4 +15,5 @@ export {
 } from './rebuild.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export type { Salvaged } from './salvage.js';
-export { type OpenStore, Store, type StoreOptions } from './store.js';
+export { type OpenCollection, type OpenStore, Store, type StoreOptions } from './store.js';
+export type { SweepProgress, Swept } from './sweep.js';

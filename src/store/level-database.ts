@@ -29,6 +29,11 @@ const settings = {
   maxOpenFiles: 256,
 } as const;
 
+/** What Level can do beyond its types where it is LevelDB and not a browser's database. */
+interface Compactable {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+}
+
 /** Bytes read ahead by an iterator. */
 const readAheadBytes = mebibyte;
 
@@ -163,6 +168,14 @@ export class LevelDatabase implements Database {
       await syncFile(this.directory);
     } catch (error) {
       throw syncFailure(this.directory, error);
+    }
+  }
+
+  async compact({ gte, lt }: KeyRange): Promise<void> {
+    try {
+      await (this.level as Level<Uint8Array, Uint8Array> & Compactable).compactRange(gte, lt);
+    } catch (error) {
+      throw writeFailure(this.directory, error);
     }
   }
 

@@ -9,6 +9,8 @@ export const descriptorsMax = 64;
 interface Descriptor {
   readonly opening: Promise<FileHandle>;
   users: number;
+  /** Resolved when the last user of one that was evicted is done. */
+  readonly waiting: (() => void)[];
   /** Whether it is no longer among the open ones: its last user closes it. */
   evicted: boolean;
 }
@@ -33,6 +35,15 @@ export class PackDescriptors {
     }
   }
 
+  /** Resolves when nobody reads the pack through a descriptor that was open until now. */
+  async release(pack: number): Promise<void> {
+    const descriptor = this.open.get(pack);
+    if (descriptor === undefined) return;
+    this.evict(pack, descriptor);
+    if (descriptor.users > 0) await new Promise<void>((resolve) => descriptor.waiting.push(resolve));
+    else await closeUnused(descriptor);
+  }
+
   async close(): Promise<void> {
     const all = [...this.open];
     for (const [pack, descriptor] of all) this.evict(pack, descriptor);
@@ -41,7 +52,7 @@ export class PackDescriptors {
 
   private take(pack: number): Descriptor {
     const known = this.open.get(pack);
-    const descriptor = known ?? { opening: this.openPack(pack), users: 0, evicted: false };
+    const descriptor = known ?? { opening: this.openPack(pack), users: 0, waiting: [], evicted: false };
     descriptor.users += 1;
     this.open.delete(pack);
     this.open.set(pack, descriptor);
@@ -70,4 +81,5 @@ async function closeUnused(descriptor: Descriptor): Promise<void> {
   } catch {
     // It was never opened, or the disk has failed: whoever reads has been told.
   }
+  for (const done of descriptor.waiting.splice(0)) done();
 }

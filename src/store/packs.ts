@@ -49,6 +49,18 @@ export interface Packs {
    */
   inspect(pack: number): Promise<PackInspection | 'missing' | 'unreadable'>;
 
+  /** Finishes the pack that is written to: what is appended from now on goes to the next one. @throws ShoalError STORE_FAILED */
+  seal(): Promise<void>;
+
+  /**
+   * Takes a finished pack away once its last reader is done, and puts that on the disk. Nothing there may rely on it.
+   * @throws ShoalError STORE_FAILED
+   */
+  remove(pack: number): Promise<void>;
+
+  /** Bytes that can still be written before the disk is full. @throws ShoalError STORE_FAILED */
+  freeBytes(): Promise<number>;
+
   /** Puts everything appended on the disk. @throws ShoalError STORE_FAILED */
   sync(): Promise<void>;
 

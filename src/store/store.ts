@@ -4,9 +4,12 @@
  * Writes keep their order: a commit is written after every chunk put before it, and a durable commit after those
  * chunks are on the disk. So a root that was committed durably names no chunk that a power cut can take away.
  */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkStore } from './chunk-store.js';
 import { ChunkWriter } from './chunk-writer.js';
+import { Collection } from './collection.js';
 import { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { DatabaseChunkStore } from './database-chunk-store.js';
@@ -15,12 +18,14 @@ import { FilePacks } from './file-packs.js';
 import { checkFormat, formatVersion } from './format.js';
 import { lostWritesKey, packStateKey } from './key.js';
 import { LevelDatabase } from './level-database.js';
+import { LiveSet } from './live-set.js';
 import { migrate } from './migration.js';
 import { unsealPackState } from './pack-state.js';
 import { noteStrays } from './pack-strays.js';
 import type { Packs } from './packs.js';
 import type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 import { sealValue } from './sealed-value.js';
+import { type SweepOptions, type Swept, sweep } from './sweep.js';
 import { WriteQueue } from './write-queue.js';
 
 export interface StoreOptions {
@@ -36,10 +41,21 @@ export interface OpenStore extends RecordStore {
   close(): Promise<void>;
 }
 
+/** A collection that was begun: first everything that is needed is kept, then the rest is swept. */
+export interface OpenCollection {
+  /** `id` is needed. May be called often. */
+  keep(id: ChunkId): void;
+  /** Deletes what was not kept, nor put, read or asked for since the collection began. */
+  sweep(options?: SweepOptions): Promise<Swept>;
+  /** To be called in any case, at the end. */
+  end(): void;
+}
+
 export class Store implements OpenStore {
   readonly chunks: ChunkStore;
   private readonly recordStore: RecordStore;
   private readonly queue: WriteQueue;
+  private readonly chunkStore: DatabaseChunkStore;
   private closing: Promise<void> | undefined;
   /** Whether something may have been written that is not on the disk. */
   private unsynced = true;
@@ -47,7 +63,7 @@ export class Store implements OpenStore {
   private constructor(
     private readonly database: Database,
     private readonly packs: Packs,
-    writer: ChunkWriter,
+    private readonly writer: ChunkWriter,
     damage: DamageList,
   ) {
     this.queue = new WriteQueue(async (chunks) => {
@@ -55,7 +71,8 @@ export class Store implements OpenStore {
       await writer.write(chunks);
     });
     const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
-    this.chunks = new DatabaseChunkStore({ database, packs, queue: this.queue, writer, damage, sync });
+    this.chunkStore = new DatabaseChunkStore({ database, packs, queue: this.queue, writer, damage, sync });
+    this.chunks = this.chunkStore;
     this.recordStore = new DatabaseRecordStore(database, (operations, options) =>
       this.writeInOrder(operations, options),
     );
@@ -104,6 +121,31 @@ export class Store implements OpenStore {
 
   commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void> {
     return this.recordStore.commit(changes, options);
+  }
+
+  /**
+   * Begins a collection, one at a time. From now on every id that is put, read or asked for stays; what was found before
+   * is the caller's to keep.
+   */
+  beginCollection(): OpenCollection {
+    const { chunkStore, database, packs, writer } = this;
+    assert(chunkStore.collection === undefined, 'one collection at a time');
+    const live = new LiveSet(writer.totals.chunks + this.queue.length, randomBytes(4).readUInt32LE());
+    const collection = new Collection(live);
+    chunkStore.collection = collection;
+    const step = (run: () => Promise<void>): Promise<void> =>
+      this.queue.step(async () => {
+        this.unsynced = true;
+        await run();
+      });
+    const check = async (id: ChunkId): Promise<boolean> => (await chunkStore.get(id)) !== undefined;
+    return {
+      keep: (id) => collection.keep(id),
+      sweep: (options) => sweep({ database, packs, writer, step, check }, collection, options),
+      end: () => {
+        chunkStore.collection = undefined;
+      },
+    };
   }
 
   /**

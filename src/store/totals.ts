@@ -16,6 +16,15 @@ export function addTotals(a: ChunkTotals, b: ChunkTotals): ChunkTotals {
   return { chunks: a.chunks + b.chunks, bytes: a.bytes + b.bytes, plainBytes: a.plainBytes + b.plainBytes };
 }
 
+/** Never below nothing: a damaged value may have been counted as something else than it is taken away as. */
+export function subtractTotals(from: ChunkTotals, gone: ChunkTotals): ChunkTotals {
+  return {
+    chunks: Math.max(0, from.chunks - gone.chunks),
+    bytes: Math.max(0, from.bytes - gone.bytes),
+    plainBytes: Math.max(0, from.plainBytes - gone.plainBytes),
+  };
+}
+
 export function sealTotals(totals: ChunkTotals): Uint8Array {
   const fields = [totals.chunks, totals.bytes, totals.plainBytes];
   const view = new DataView(new ArrayBuffer(fields.length * fieldBytes));

@@ -53,6 +53,11 @@ export class WriteQueue {
 
   constructor(private readonly writeChunks: WriteChunks) {}
 
+  /** Chunks in line. */
+  get length(): number {
+    return this.pending.size;
+  }
+
   /** The chunk in line under `id`. */
   get(id: ChunkId): PendingChunk | undefined {
     return this.pending.get(id);

@@ -49,5 +49,9 @@ export class FailingDatabase implements Database {
     this.syncs += 1;
   }
 
+  async compact(): Promise<void> {
+    await this.gate();
+  }
+
   async close(): Promise<void> {}
 }

@@ -55,6 +55,19 @@ export class FailingPacks implements Packs {
     return this.content.length;
   }
 
+  /** There is one pack, and it is never finished: volatile-disk.ts has more. */
+  async seal(): Promise<void> {
+    throw new Error('This double has one pack.');
+  }
+
+  async remove(): Promise<void> {
+    throw new Error('This double has one pack.');
+  }
+
+  async freeBytes(): Promise<number> {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   async sync(): Promise<void> {
     await this.gate('sync');
     this.syncs += 1;
