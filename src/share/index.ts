@@ -8,6 +8,7 @@ import { decodeTicket, encodeTicket, type Ticket, ticketAddressesMax } from '../
 import { makeTicket } from './admission.js';
 import { SearchedPeers } from './chunk-source.js';
 import { claimMembership } from './claim.js';
+import { type CollectOptions, type CollectProgress, type CollectResult, collect } from './collect.js';
 import { parseAddress } from './config.js';
 import { askRunning } from './control-client.js';
 import { createReplica, createShare } from './create.js';
@@ -25,6 +26,7 @@ import { type SyncResult, syncOnce } from './sync.js';
 import type { VerifyOptions, VerifyProgress } from './verify.js';
 import { type VerifyResult, verifyShare } from './verify-share.js';
 
+export type { CollectProgress, CollectResult } from './collect.js';
 export { parseAddress } from './config.js';
 export type { Counts, Daemon } from './daemon.js';
 export type { DryRunPaths, DryRunResult } from './dry-run.js';
@@ -245,6 +247,23 @@ export function verify(
     }
   };
   return askOrOpen<VerifyResult>(layout, question, here, now);
+}
+
+/** `shoal gc`: frees what no retained root needs, here or in the process that runs the share. */
+export function collectGarbage(
+  layout: Layout,
+  options: CollectOptions & { readonly signal: AbortSignal },
+): Promise<CollectResult> {
+  const { keepMs, onProgress, signal, now } = options;
+  const question = {
+    command: 'gc',
+    arguments: { keepMs },
+    signal,
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress: unknown) => onProgress(progress as CollectProgress) }),
+  };
+  return askOrOpen<CollectResult>(layout, question, (share) => collect(share, options), now);
 }
 
 /** `shoal approve`: lets the deletions through that the guard holds. @returns how many */

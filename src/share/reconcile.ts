@@ -51,7 +51,11 @@ const filesAtOnce = 96;
 /** Steps are entered in the tree in batches of at most so many. */
 const stepsPerBatch = 256;
 
-export async function reconcile(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
+export function reconcile(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
+  return options.replica.activity.run(() => reconcileTo(target, options));
+}
+
+async function reconcileTo(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
   const { replica, fetcher, sources, signal } = options;
   await pullTree(replica, fetcher, target, sources, signal);
   const own = replica.root;

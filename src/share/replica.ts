@@ -38,6 +38,7 @@ import {
   shareIdToBytes,
   signHead,
 } from '../trust/index.js';
+import { Activity } from './activity.js';
 import { Mutex } from './mutex.js';
 import {
   decodeLocalState,
@@ -47,6 +48,7 @@ import {
   pathKey,
   type StatRecord,
 } from './records.js';
+import { RootHistory } from './root-history.js';
 import type { Secrets } from './secrets.js';
 
 /** What one commit changes. `stats`: undefined removes the record of that path. */
@@ -84,7 +86,11 @@ export class Replica {
   readonly intake: Intake;
   /** A rehearsal keeps nothing: see `rehearse`. */
   readonly isRehearsal: boolean;
+  readonly history: RootHistory;
+  /** Scans, pulls, and whatever else relies on chunks that the own tree does not name yet. */
+  readonly activity = new Activity();
   readonly #lock = new Mutex();
+  readonly #collections = new Mutex();
   readonly #now: () => number;
   #state: LocalState;
   /** Writes that were counted under the actor when the replica was opened. */
@@ -97,6 +103,7 @@ export class Replica {
     tree: Tree;
     nodes: NodeStore;
     state: LocalState;
+    history: RootHistory;
     now: () => number;
     isRehearsal?: boolean;
   }) {
@@ -106,6 +113,7 @@ export class Replica {
     this.store = options.store;
     this.tree = options.tree;
     this.nodes = options.nodes;
+    this.history = options.history;
     this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
     this.#state = options.state;
     this.#counterAtOpen = options.state.counter;
@@ -127,7 +135,8 @@ export class Replica {
     const known = bytes === undefined ? undefined : decodeLocalState(bytes);
     const isUsable = known !== undefined && (await nodes.get(known.root)) !== undefined;
     const state = isUsable ? known : await beginState(tree, known?.headTime ?? 0);
-    const replica = new Replica({ ...options, tree, nodes, state });
+    const history = await RootHistory.open(options.store);
+    const replica = new Replica({ ...options, tree, nodes, state, history });
     if (!isUsable) await replica.exclusive(() => replica.commit({}));
     return replica;
   }
@@ -167,6 +176,11 @@ export class Replica {
     return this.#lock.run(task);
   }
 
+  /** Runs a collection while no other one runs. Not inside `exclusive`, nor inside an activity: it waits for both. */
+  collecting<T>(task: () => Promise<T>): Promise<T> {
+    return this.#collections.run(task);
+  }
+
   /** The next write of this device, made of content last changed at `mtimeNs`. Counted durably by the next `commit`. */
   nextWrite(mtimeNs: bigint): Write {
     const counter = this.#state.counter + 1;
@@ -195,7 +209,8 @@ export class Replica {
       const state = { ...this.#state, sequence: this.#state.sequence + 1, headTime: time };
       const { actor, sequence, root } = state;
       const head = signHead(this.secrets.device.privateKey, { share, device, actor, sequence, root, time });
-      await this.#write(state, {}, [{ kind: 'head', key: device, value: head.bytes }]);
+      const noted = await this.history.note({ time: this.#now(), root }, sequence);
+      await this.#write(state, {}, [{ kind: 'head', key: device, value: head.bytes }, ...noted]);
       this.#state = { ...state, counter: this.#state.counter };
       return head;
     });

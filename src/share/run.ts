@@ -7,6 +7,7 @@ import { escapeForDisplay } from '../folder/index.js';
 import { encodeTicket } from '../trust/index.js';
 import { makeTicket } from './admission.js';
 import { ConnectedPeers } from './chunk-source.js';
+import { collect } from './collect.js';
 import { parseAddress } from './config.js';
 import { askRunning, type ControlQuestion } from './control-client.js';
 import { type ControlRequest, ControlServer } from './control-server.js';
@@ -142,6 +143,8 @@ async function answer(
         onProgress: report,
         signal: gone,
       });
+    case 'gc':
+      return collect(daemon.share, { keepMs: numberOf(given.keepMs), now, onProgress: report, signal: gone });
     case 'invite': {
       const addresses = listOf(given.addresses);
       const ticket = await makeTicket(daemon.share.replica, {

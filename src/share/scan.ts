@@ -65,7 +65,11 @@ interface Result {
 }
 
 /** @param paths - where to look, each with all that is under it; undefined: everywhere */
-export async function scan(options: ScanOptions, paths?: readonly RelPath[]): Promise<ScanResult> {
+export function scan(options: ScanOptions, paths?: readonly RelPath[]): Promise<ScanResult> {
+  return options.replica.activity.run(() => scanPlaces(options, paths));
+}
+
+async function scanPlaces(options: ScanOptions, paths?: readonly RelPath[]): Promise<ScanResult> {
   await options.folder.assertPresent();
   return new Scan(options, await options.folder.loadIgnore()).run(
     paths === undefined ? [undefined] : outermost(paths),

@@ -1,0 +1,126 @@
+/**
+ * The history of the own tree: a `root` record for each root that this device signed a head for, under the time of
+ * the head. They say which states of the folder can be brought back; retention.ts says how long.
+ *
+ * Bounded: the history is thinned when it has grown by `notesPerThinning`, and by every collection. A record goes
+ * before the chunks that only it needs, so no record ever names a tree that was collected.
+ */
+import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { ShoalError } from '../error.js';
+import type { RecordChange, RecordStore } from '../store/index.js';
+import { keepMsDefault, retained } from './retention.js';
+
+/** A root that the own tree had. */
+export interface NotedRoot {
+  /** Unix ms, by this device's clock. */
+  readonly time: number;
+  readonly root: ChunkId;
+}
+
+interface RootRecord extends NotedRoot {
+  readonly key: string;
+}
+
+/** What retention makes of a history. */
+export interface Thinning {
+  readonly kept: readonly NotedRoot[];
+  readonly dropped: readonly NotedRoot[];
+  /** What takes the dropped ones out of the store. */
+  readonly changes: readonly RecordChange[];
+}
+
+const notesPerThinning = 1000;
+/** 2^53 has 16 digits. */
+const timeDigits = 16;
+const sequenceDigits = 16;
+const keyForm = /^(\d{16})-\d{16}$/;
+
+export class RootHistory {
+  readonly #store: RecordStore;
+  #last: ChunkId | undefined;
+  #notesSinceThinning = 0;
+
+  private constructor(store: RecordStore, last: ChunkId | undefined) {
+    this.#store = store;
+    this.#last = last;
+  }
+
+  static async open(store: RecordStore): Promise<RootHistory> {
+    let last: ChunkId | undefined;
+    for await (const { root } of rootRecords(store)) last = root;
+    return new RootHistory(store, last);
+  }
+
+  /**
+   * The changes that note `root` as the own one of `time`: to be committed with its head. None if it is the one noted
+   * last.
+   * @param sequence - of the head: keeps two heads of one millisecond apart
+   */
+  async note({ time, root }: NotedRoot, sequence: number): Promise<readonly RecordChange[]> {
+    if (root === this.#last) return [];
+    this.#last = root;
+    this.#notesSinceThinning++;
+    const note: RecordChange = { kind: 'root', key: keyOf(time, sequence), value: encodeRoot(root) };
+    if (this.#notesSinceThinning < notesPerThinning) return [note];
+    this.#notesSinceThinning = 0;
+    return [note, ...(await this.thin(time, keepMsDefault)).changes];
+  }
+
+  /** The noted roots, oldest first, as they are when the iteration begins. @throws ShoalError STORE_DAMAGED */
+  async *roots(): AsyncGenerator<NotedRoot> {
+    for await (const { time, root } of rootRecords(this.#store)) yield { time, root };
+  }
+
+  /** What is to be kept and dropped at `now`; nothing is dropped before `changes` are committed. */
+  async thin(now: number, keepMs: number): Promise<Thinning> {
+    const records: RootRecord[] = [];
+    for await (const record of rootRecords(this.#store)) records.push(record);
+    const isKept = retained(
+      records.map(({ time }) => time),
+      now,
+      keepMs,
+    );
+    const dropped = records.filter((_, index) => isKept[index] !== true);
+    return {
+      kept: records.filter((_, index) => isKept[index] === true),
+      dropped,
+      changes: dropped.map(({ key }) => ({ kind: 'root', key, delete: true })),
+    };
+  }
+}
+
+async function* rootRecords(store: RecordStore): AsyncGenerator<RootRecord> {
+  for await (const [key, bytes] of store.records('root')) {
+    const time = keyForm.exec(key)?.[1];
+    if (time === undefined) throw damaged(key);
+    yield { key, time: Number(time), root: decodeRoot(key, bytes) };
+  }
+}
+
+function keyOf(time: number, sequence: number): string {
+  const digits = (number: number, count: number): string => String(number).padStart(count, '0');
+  return `${digits(time, timeDigits)}-${digits(sequence, sequenceDigits)}`;
+}
+
+function encodeRoot(root: ChunkId): Uint8Array {
+  return encode([1, chunkIdToBytes(root)], rfc8949EncodeOptions);
+}
+
+function decodeRoot(key: string, bytes: Uint8Array): ChunkId {
+  try {
+    const fields: unknown = decode(bytes);
+    if (Array.isArray(fields) && fields.length === 2 && fields[0] === 1 && fields[1] instanceof Uint8Array)
+      return chunkIdFromBytes(fields[1]);
+  } catch (cause) {
+    throw damaged(key, cause);
+  }
+  throw damaged(key);
+}
+
+function damaged(key: string, cause?: unknown): ShoalError {
+  return new ShoalError('STORE_DAMAGED', 'A root record in the store is damaged: run `shoal verify`.', {
+    data: { kind: 'root', key },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
