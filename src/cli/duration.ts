@@ -7,6 +7,7 @@ const msOfUnit: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_60
 /** A timer of Node cannot wait for longer than 2^31 - 1 ms, so a time to wait must be less. */
 export const waitDaysMax = 24;
 export const expiryDaysMax = 365;
+export const keepDaysMax = 3650;
 
 /**
  * @param options.flag - for the message: `--expires`

@@ -1,7 +1,8 @@
 /** What the commands use to talk to people and scripts. */
 export { BaseCommand } from './base-command.js';
 export { listBlocked } from './blocked-lines.js';
-export { expiryDaysMax, parseDuration, waitDaysMax } from './duration.js';
+export { CollectProgressLine, describeCollect } from './collect-lines.js';
+export { expiryDaysMax, keepDaysMax, parseDuration, waitDaysMax } from './duration.js';
 export { EventLines } from './event-lines.js';
 export { exitCodeOfSync, exitCodes } from './exit-code.js';
 export { countOf, formatBytes, shortId } from './format.js';
