@@ -28,7 +28,7 @@ export class CollectProgressLine {
 function words(progress: CollectProgress): string {
   switch (progress.phase) {
     case 'waiting':
-      return 'waiting until the scan or transfer that is under way has ended';
+      return 'waiting until the scan, transfer or verification that is under way has ended';
     case 'marking':
       return `looking for what is needed: ${countOf(progress.nodes, 'node')}`;
     case 'sweeping': {

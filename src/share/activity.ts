@@ -2,6 +2,8 @@
  * Activity: who is at work on chunks that no root names yet. A scan stores the chunks of a file, or finds them there,
  * long before the commit that enters the file in the tree; a pull does so with nodes and contents.
  *
+ * A verification relies on what the tree named when it began.
+ *
  * A collection must not take such chunks away. From its beginning the store remembers every id that is put, read or
  * asked for (store/collection.ts), so work that begins later is safe by itself. Work that was under way has found chunks
  * that nobody remembers: `settled` waits until it has ended, and then what it did is in the tree, or given up.

@@ -30,7 +30,7 @@ export interface CollectOptions {
 }
 
 export type CollectProgress =
-  /** Scans or pulls that had begun before have to end first. */
+  /** Scans, pulls or verifications that had begun before have to end first. */
   | { readonly phase: 'waiting' }
   | { readonly phase: 'marking'; readonly nodes: number }
   | ({ readonly phase: 'sweeping' } & SweepProgress);

@@ -59,7 +59,11 @@ export interface VerifyShareOptions extends VerifyOptions {
 const recipeRounds = 5;
 
 /** @throws ShoalError or AbortError when `signal` aborts: the position is kept */
-export async function verifyShare(share: OpenShare, options: VerifyShareOptions): Promise<VerifyResult> {
+export function verifyShare(share: OpenShare, options: VerifyShareOptions): Promise<VerifyResult> {
+  return share.replica.activity.run(() => verifyNow(share, options));
+}
+
+async function verifyNow(share: OpenShare, options: VerifyShareOptions): Promise<VerifyResult> {
   const startedAt = options.now();
   const run = new Run(share, options);
   await run.repairTree();

@@ -113,6 +113,7 @@ export class DatabaseChunkStore implements ChunkStore {
       const checked = await this.check(id, stored);
       // Of a value that is wrong the current one decides: it may have been healed since the iteration began.
       const ok = checked !== undefined || (await this.get(id)) !== undefined;
+      if (!ok && (await database.get(key)) === undefined) continue; // a collection deleted it meanwhile
       if (checked !== undefined) damage.forget(id);
       else intact = false;
       counted = addTotals(counted, {

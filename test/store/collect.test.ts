@@ -212,6 +212,20 @@ describe('beside others', () => {
     }
   });
 
+  it('does not take a chunk for damaged that goes while everything is verified', async () => {
+    const disk = new Disk();
+    const store = await disk.open();
+    await putAll(store, range(0, 50));
+    const verdicts: boolean[] = [];
+    for await (const { ok } of store.chunks.verify()) {
+      verdicts.push(ok);
+      if (verdicts.length === 5) await collect(store, []);
+    }
+    expect(verdicts).not.toContain(false);
+    expect(verdicts.length).toBeLessThan(50);
+    expect(disk.damaged).toEqual([]);
+  });
+
   it('says that a chunk is not there while it is being deleted, so that it is put again', async () => {
     const disk = new Disk();
     const store = await disk.open();
@@ -292,12 +306,14 @@ describe('in real files', () => {
     const swept = await collect(store, live);
     expect(swept.packsRemoved).toBe(1);
     expect(await readdir(join(directory, 'packs'))).toEqual(['00000002.pack']);
+    for await (const damage of store.chunks.checkPacks()) expect(damage).toBeUndefined();
     expect(await readable(store, range(0, 300))).toEqual(live);
     await store.close();
     store = await Store.open(directory);
     expect(await readable(store, range(0, 300))).toEqual(live);
     await putAll(store, range(0, 10));
     expect(await readable(store, range(0, 10))).toEqual(range(0, 10));
+    for await (const damage of store.chunks.checkPacks()) expect(damage).toBeUndefined();
     await store.close();
   });
 
