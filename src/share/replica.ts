@@ -88,7 +88,7 @@ export class Replica {
   readonly isRehearsal: boolean;
   readonly history: RootHistory;
   /** Scans, pulls, and whatever else relies on chunks that the own tree does not name yet. */
-  readonly activity = new Activity();
+  readonly activity: Activity;
   readonly #lock = new Mutex();
   readonly #collections = new Mutex();
   readonly #now: () => number;
@@ -104,6 +104,7 @@ export class Replica {
     nodes: NodeStore;
     state: LocalState;
     history: RootHistory;
+    activity: Activity;
     now: () => number;
     isRehearsal?: boolean;
   }) {
@@ -114,6 +115,7 @@ export class Replica {
     this.tree = options.tree;
     this.nodes = options.nodes;
     this.history = options.history;
+    this.activity = options.activity;
     this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
     this.#state = options.state;
     this.#counterAtOpen = options.state.counter;
@@ -136,7 +138,7 @@ export class Replica {
     const isUsable = known !== undefined && (await nodes.get(known.root)) !== undefined;
     const state = isUsable ? known : await beginState(tree, known?.headTime ?? 0);
     const history = await RootHistory.open(options.store);
-    const replica = new Replica({ ...options, tree, nodes, state, history });
+    const replica = new Replica({ ...options, tree, nodes, state, history, activity: new Activity() });
     if (!isUsable) await replica.exclusive(() => replica.commit({}));
     return replica;
   }
@@ -158,6 +160,8 @@ export class Replica {
       tree: this.tree,
       nodes: this.nodes,
       state: this.#state,
+      history: this.history,
+      activity: this.activity,
       now: this.#now,
       isRehearsal: true,
     });
