@@ -72,12 +72,11 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    this.touch(id);
-    await this.parts.queue.put(pendingChunk(id, encoded));
+    await this.enqueue(pendingChunk(id, encoded));
   }
 
   async give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    await this.parts.queue.put(givenChunk(id, encoded));
+    await this.enqueue(givenChunk(id, encoded));
   }
 
   async flush(): Promise<void> {
@@ -134,6 +133,11 @@ export class DatabaseChunkStore implements ChunkStore {
 
   settlePacks(packs: readonly number[]): Promise<void> {
     return settlePacks(this.parts, packs);
+  }
+
+  private async enqueue(chunk: PendingChunk): Promise<void> {
+    this.touch(chunk.id);
+    await this.parts.queue.put(chunk);
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {

@@ -208,7 +208,7 @@ export class FilePacks implements Packs {
     try {
       await this.descriptors.release(pack);
       await rm(this.pathOf(pack), { force: true });
-      await this.syncDirectory();
+      await syncDirectory(this.directory);
     } catch (error) {
       throw writeFailure(this.directory, error);
     }

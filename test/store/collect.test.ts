@@ -11,7 +11,7 @@ import { unsealChunk } from '../../src/store/chunk-value.js';
 import { Store, type Swept } from '../../src/store/index.js';
 import { chunkKey } from '../../src/store/key.js';
 import type { PackLocation } from '../../src/store/pack-location.js';
-import { SeededChoice } from '../support/seeded-file.js';
+import { SeededChoice } from '../support/seeded-choice.js';
 import { type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 import { Power, PowerCut, VolatileDatabase, VolatilePacks } from './volatile-disk.js';
