@@ -4,6 +4,8 @@
  * What LevelDB leaves to its user, and is done here:
  * - A `sync` write syncs the log it went to. When a memtable fills up LevelDB begins a new log and never syncs the old
  *   one, so `sync` here syncs every log that is left; a log that is gone is in a table, and those LevelDB syncs.
+ * - It does not check its tables when it reads them, and may abort the process over a damaged one. So those it will read
+ *   are checked before it opens them (`level-table.ts`).
  * - With CURRENT gone it makes a new empty database over the old files. That is refused (`checkFiles`).
  *
  * The settings are for many small values, as larger chunks lie in packs: docs/DECISIONS.md, store.
@@ -15,7 +17,15 @@ import { systemCode } from '../error.js';
 import type { Database, Operation } from './database.js';
 import { checkFiles } from './database-files.js';
 import type { KeyRange } from './key.js';
-import { isUnreadable, openFailure, readFailure, syncFailure, writeFailure } from './level-failure.js';
+import {
+  isUnreadable,
+  openFailure,
+  readFailure,
+  storeUnopenable,
+  syncFailure,
+  writeFailure,
+} from './level-failure.js';
+import { damagedLiveTables } from './level-table.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -58,6 +68,8 @@ export class LevelDatabase implements Database {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await syncFile(dirname(directory)); // or all that is synced in it may be nowhere after a power cut
       await checkFiles(directory);
+      const [damaged] = await damagedLiveTables(directory);
+      if (damaged !== undefined) throw storeUnopenable(directory, `its table ${damaged} is damaged`);
       const level = new Level<Uint8Array, Uint8Array>(directory, settings);
       await level.open();
       return new LevelDatabase(directory, level);

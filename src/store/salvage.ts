@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { isShoalError } from '../error.js';
 import { databaseFiles } from './database-files.js';
 import { LevelDatabase } from './level-database.js';
+import { damagedTables } from './level-table.js';
 
 /** Takes a key and its value; `isRepaired` if it comes from a repair, after everything that does not. */
 export type Visit = (key: Uint8Array, value: Uint8Array, isRepaired: boolean) => Promise<void>;
@@ -36,11 +37,10 @@ export async function salvageDatabase(directory: string, scratch: string, visit:
   try {
     await copyFiles(directory, scratch, names);
     if (await visitAll(scratch, (key, value) => visit(key, value, false))) return 'whole';
-    await copyFiles(
-      directory,
-      scratch,
-      names.filter((name) => !listName.test(name)),
-    );
+    // A repair reads damaged tables as trustingly as LevelDB does: what they held is not saved.
+    const unwanted = new Set(await damagedTables(directory));
+    const wanted = names.filter((name) => !listName.test(name) && !unwanted.has(name));
+    await copyFiles(directory, scratch, wanted);
     const isRepaired = await damageAside(() => LevelDatabase.repair(scratch));
     if (!isRepaired) return 'nothing';
     await visitAll(scratch, (key, value) => visit(key, value, true));

@@ -6,10 +6,16 @@
 import { copyFile, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { FilePacks } from '../../src/store/file-packs.js';
 import { type PackDamage, Store } from '../../src/store/index.js';
 import { packKey, packStateKey } from '../../src/store/key.js';
 import { decodeTrailer, entriesOf, matchesTrailer, trailerBytes } from '../../src/store/pack-footer.js';
-import { packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
+import {
+  encodeRecord,
+  packHeaderBytes,
+  packHeaderIn,
+  recordHeaderBytes,
+} from '../../src/store/pack-record.js';
 import { sealPackState, unsealPackState } from '../../src/store/pack-state.js';
 import { editRaw, type RawDatabase } from './raw-database.js';
 import { type SampleChunk, sampleChunk } from './sample-chunk.js';
@@ -163,17 +169,26 @@ it.each(damages)('names a pack that %s, until it is settled', async (_case, dama
   await expectAll(again, samples);
 });
 
-it('names a pack that is an older state of itself', async () => {
+it('names a pack that is an older, shorter state of itself', async () => {
   const directory = await makeStore(samples.slice(0, 2));
   const older = await readFile(packOf(directory, 1));
   const store = await openStore(directory);
   await putEach(store, samples.slice(2));
   await writeFile(packOf(directory, 1), older);
   expect(await damagesIn(store)).toEqual([{ pack: 1, problem: 'truncated' }]);
-  // Another that is as long and whole in itself: same store, same number, other records.
-  const other = await makeStore([...samples.slice(3, 6), ...samples.slice(0, 2)]);
+});
+
+it('names a pack that is whole, as long, and has the right number and store, but holds other records', async () => {
+  const directory = await makeStore();
+  const header = packHeaderIn(await readFile(packOf(directory, 1)));
+  if (header === undefined) throw new Error('the pack has no header');
+  const other = await scratchDirectory();
+  const state = { storeId: header.storeId, pack: 0, length: 0 };
+  const packs = await FilePacks.open(other, state, { bytesMax: packBytesMax });
+  for (const { id, encoded } of samples.slice(3)) await packs.append([encodeRecord(id, encoded)]);
+  await packs.close();
   await copyFile(packOf(other, 1), packOf(directory, 1));
-  expect(await damagesIn(store)).toEqual([{ pack: 1, problem: 'swapped' }]);
+  expect(await damagesIn(await openStore(directory))).toEqual([{ pack: 1, problem: 'stale' }]);
 });
 
 it('names the active pack when its end is cut off under a running store', async () => {

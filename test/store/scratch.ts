@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** An empty directory that lives as long as the test. */
-export async function scratchDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'shoal-store-'));
+/** An empty directory that lives as long as the test, in `parent`. */
+export async function scratchDirectory(parent = tmpdir()): Promise<string> {
+  const directory = await mkdtemp(join(parent, 'shoal-store-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }

@@ -1,0 +1,33 @@
+/** Reads the fields of LevelDB's files, one behind another; `failed` once there were not enough bytes. */
+export class FieldReader {
+  failed = false;
+  private at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get atEnd(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  /** A number of 7 bits a byte, least significant first. */
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 56; scale *= 128) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined) break;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    this.failed = true;
+    return 0;
+  }
+
+  isRestZero(): boolean {
+    return this.bytes.subarray(this.at).every((byte) => byte === 0);
+  }
+
+  skip(count: number): void {
+    this.at += count;
+    if (this.at > this.bytes.length) this.failed = true;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Checks the tables of a LevelDB database before LevelDB reads them. It would not check them itself: it serves what a
+ * damaged block holds, and where that makes no sense it may abort the whole process.
+ *
+ * A table is blocks one behind another, then the index (a block too, whose values say where the others are) and a footer.
+ * Each block is followed by its kind (1 byte: 0 as it is, 1 compressed) and a masked CRC-32C of both (4, little endian).
+ * Only tables that the MANIFEST names are LevelDB's to read: a crash may leave another one half written.
+ * Source: doc/table_format.md and table/format.cc of LevelDB 1.20.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32c } from './crc32c.js';
+import { FieldReader } from './level-field-reader.js';
+import { liveTables } from './level-manifest.js';
+
+const tableName = /^\d+\.(?:ldb|sst)$/;
+const footerBytes = 48;
+const magic = Buffer.from('57fb808b247547db', 'hex');
+const trailerBytes = 5;
+const maskDelta = 0xa282ead8;
+/** Longest table that is looked at: LevelDB makes them of 16 MiB here, and a little more. */
+const tableBytesMax = 256 * 1024 * 1024;
+
+/** Names of the tables that LevelDB would read and that are damaged. Reads all of each. @throws what reading throws */
+export async function damagedLiveTables(directory: string): Promise<string[]> {
+  const live = new Set(await liveTables(directory));
+  return damagedTables(directory, (name) => live.has(Number.parseInt(name, 10)));
+}
+
+/** Names of the damaged tables among those in `directory` that are `wanted`. */
+export async function damagedTables(
+  directory: string,
+  wanted: (name: string) => boolean = () => true,
+): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const name of await readdir(directory)) {
+    if (!tableName.test(name) || !wanted(name)) continue;
+    if (!isIntact(await readFile(join(directory, name)))) damaged.push(name);
+  }
+  return damaged;
+}
+
+/** Where a block is in its table, without what follows it. */
+interface Handle {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Whether all bytes of `table` are as LevelDB wrote them. */
+function isIntact(table: Buffer): boolean {
+  if (table.length < footerBytes || table.length > tableBytesMax) return false;
+  const footer = new FieldReader(table.subarray(-footerBytes, -magic.length));
+  if (!table.subarray(-magic.length).equals(magic)) return false;
+  const [meta, index] = [handleFrom(footer), handleFrom(footer)];
+  if (footer.failed || !footer.isRestZero()) return false;
+  if (isCompressed(table, meta) || isCompressed(table, index)) return true; // a repair makes such, this store does not
+  const blocks = [...handlesIn(blockAt(table, index)), ...handlesIn(blockAt(table, meta)), meta, index];
+  let end = 0; // every byte belongs to a block, or damage could hide between them
+  for (const { offset, size } of blocks.sort((a, b) => a.offset - b.offset)) {
+    if (offset !== end || blockAt(table, { offset, size }) === undefined) return false;
+    end = offset + size + trailerBytes;
+  }
+  return end === table.length - footerBytes;
+}
+
+function handleFrom(reader: FieldReader): Handle {
+  return { offset: reader.varint(), size: reader.varint() };
+}
+
+/** Whether a block that is intact is compressed: it cannot be read here. */
+function isCompressed(table: Buffer, handle: Handle): boolean {
+  return blockAt(table, handle) !== undefined && table[handle.offset + handle.size] !== 0;
+}
+
+/** The content of a block; undefined if it is not within the table, or its checksum is wrong. */
+function blockAt(table: Buffer, { offset, size }: Handle): Buffer | undefined {
+  const end = offset + size + trailerBytes;
+  if (end > table.length) return undefined;
+  const stated = (table.readUInt32LE(end - 4) - maskDelta) >>> 0;
+  const unmasked = ((stated >>> 17) | (stated << 15)) >>> 0;
+  return crc32c(table.subarray(offset, end - 4)) === unmasked
+    ? table.subarray(offset, offset + size)
+    : undefined;
+}
+
+/** The handles that the entries of a block have as values; none if it is damaged. */
+function handlesIn(block: Buffer | undefined): Handle[] {
+  if (block === undefined || block.length < 4) return [];
+  const restarts = block.readUInt32LE(block.length - 4);
+  const reader = new FieldReader(block.subarray(0, Math.max(0, block.length - 4 - 4 * restarts)));
+  const handles: Handle[] = [];
+  while (!reader.atEnd && !reader.failed) {
+    reader.varint(); // bytes of the key that it shares with the key before
+    const keyBytes = reader.varint();
+    reader.varint(); // bytes of the value
+    reader.skip(keyBytes);
+    const handle = handleFrom(reader);
+    if (!reader.failed) handles.push(handle);
+  }
+  return handles;
+}
