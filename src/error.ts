@@ -29,6 +29,8 @@ export type ShoalErrorCode =
   | 'UNREACHABLE'
   /** The local file system failed: `cause` holds its error. */
   | 'IO'
+  /** What is to be written does not fit on the disk: nothing of it was written. */
+  | 'NO_SPACE'
   /** A bound of this program was reached. */
   | 'LIMIT'
   /** The operation was cancelled by its AbortSignal or by closing. */

@@ -39,6 +39,7 @@ const codesOfErrors: Readonly<Record<ShoalErrorCode, ExitCode>> = {
   PATH_REJECTED: exitCodes.unexpected,
   CHUNK_MISSING: exitCodes.unexpected,
   IO: exitCodes.unexpected,
+  NO_SPACE: exitCodes.unexpected,
   LIMIT: exitCodes.unexpected,
 };
 

@@ -22,6 +22,7 @@ export function describeStatus(status: Status, view: StatusView): string[] {
     `root     ${shortId(status.root)}`,
     `holds    ${countOf(status.files, 'file')} in ${countOf(status.directories, 'directory', 'directories')}, ${formatBytes(status.bytes)}`,
     `store    ${countOf(store.chunks, 'chunk')}, ${formatBytes(store.bytes)} for ${formatBytes(store.plainBytes)}, hash ${printable(store.hash)}`,
+    `disk     ${describeCost(status)}`,
     `state    ${describeState(status, view)}`,
   ];
   if (pending.files > 0)
@@ -36,6 +37,12 @@ export function describeStatus(status: Status, view: StatusView): string[] {
   }
   if (status.blocked.length > 0) lines.push('', ...listBlocked(status.blocked));
   return lines;
+}
+
+function describeCost({ store, bytes }: Status): string {
+  const ratio = bytes === 0 ? '' : `, ${Math.round((store.diskBytes / bytes) * 100)} % of the folder`;
+  const kept = store.quarantineBytes === 0 ? '' : `, ${formatBytes(store.quarantineBytes)} in quarantine`;
+  return `the store takes ${formatBytes(store.diskBytes)}${ratio}${kept}`;
 }
 
 function describeState(status: Status, { paint }: StatusView): string {

@@ -17,11 +17,12 @@ export function describeSync(result: SyncResult): string[] {
   return [...lines, ...listBlocked(result.blocked)];
 }
 
-function describeOutcome({ inSync, held, peers, root }: SyncResult): string {
+function describeOutcome({ inSync, held, peers, root, blocked }: SyncResult): string {
   if (held !== null) return 'Not in sync: deletions wait for approval.';
   if (inSync && peers.length === 0)
     return `The share has no other members yet; its root is ${shortId(root)}.`;
   if (inSync) return `In sync with ${countOf(peers.length, 'peer')}: all have the root ${shortId(root)}.`;
+  if (blocked.some(({ path }) => path === '.')) return 'Not in sync: nothing can be received, see below.';
   const who = nameThose(peers.filter((peer) => !peer.inSync));
   return `Not in sync: ${who}. Check that \`shoal watch\` runs there, and try again.`;
 }

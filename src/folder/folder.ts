@@ -225,11 +225,11 @@ export class Folder {
     return FolderWatch.start({ root: this.root, loadIgnore: () => this.loadIgnore(), onHint, onError });
   }
 
-  /** Bytes this user can still write. */
-  async freeBytes(): Promise<number> {
+  /** Bytes that this user can still write, and that everything on the file system takes. */
+  async space(): Promise<{ readonly free: number; readonly used: number }> {
     try {
-      const { bavail, bsize } = await statfs(this.root);
-      return bavail * bsize;
+      const { bavail, bfree, blocks, bsize } = await statfs(this.root);
+      return { free: bavail * bsize, used: (blocks - bfree) * bsize };
     } catch (error) {
       throw asIoError(error, 'ask for the free space of', this.root);
     }

@@ -7,18 +7,23 @@ export interface BlockedPath {
   readonly reason: string;
 }
 
+/** Where everything is blocked. No path of a share is that. */
+const wholeFolder = '.';
+
 export class BlockedPaths {
   readonly #listener: ShareListener;
   /** By path as displayed. */
   #atScan = new Map<string, string>();
   #atApply = new Map<string, string>();
+  #space: string | undefined;
 
   constructor(listener: ShareListener) {
     this.#listener = listener;
   }
 
   get list(): BlockedPath[] {
-    return [...this.#atScan, ...this.#atApply].map(([path, reason]) => ({ path, reason }));
+    const paths = [...this.#atScan, ...this.#atApply].map(([path, reason]) => ({ path, reason }));
+    return this.#space === undefined ? paths : [{ path: wholeFolder, reason: this.#space }, ...paths];
   }
 
   /** @param places - where the scan looked; undefined: everywhere */
@@ -33,6 +38,13 @@ export class BlockedPaths {
 
   noteApply(blocked: ReadonlyMap<string, string>): void {
     this.#atApply = this.#replaced(this.#atApply, [], blocked);
+  }
+
+  /** @param reason - why nothing is received for want of space; undefined: something is again */
+  noteSpace(reason: string | undefined): void {
+    if (reason !== undefined && this.#space === undefined)
+      this.#listener({ event: 'blocked', path: wholeFolder, reason });
+    this.#space = reason;
   }
 
   #replaced(

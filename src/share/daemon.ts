@@ -21,6 +21,7 @@ import { parseRate } from './rate.js';
 import { type ReconcileResult, reconcile } from './reconcile.js';
 import type { ScanOptions, ScanResult } from './scan.js';
 import { ScanLoop } from './scan-loop.js';
+import type { AskSpace } from './space.js';
 
 export interface DaemonOptions {
   readonly port?: number | undefined;
@@ -31,6 +32,8 @@ export interface DaemonOptions {
   readonly limitDown?: string | undefined;
   /** Whether to watch the folder; without it only the scans that are asked for happen. */
   readonly watch: boolean;
+  /** Of the folder's file system; asked of it if not given. */
+  readonly askSpace?: AskSpace | undefined;
   readonly now: () => number;
   readonly random: () => number;
   readonly listener: ShareListener;
@@ -342,6 +345,7 @@ export class Daemon {
       folder,
       fetcher: this.#mesh.fetcher,
       mayWrite: this.#mayWrite,
+      askSpace: this.#options.askSpace ?? (() => folder.space()),
       sources,
       onPending: (pending) => this.#onPending(pending),
       onApplied: (result) => this.#onApplied(result),
@@ -375,6 +379,7 @@ export class Daemon {
     const { listener } = this.#options;
     this.#pending = { files: 0, bytes: 0 };
     this.#blocked.noteApply(result.blocked);
+    this.#blocked.noteSpace(undefined);
     for (const path of result.conflicts) {
       this.counts.conflicts++;
       listener({ event: 'conflict', path: escapeForDisplay(path) });
@@ -424,6 +429,11 @@ export class Daemon {
   #onError(error: unknown): void {
     const isEnding = this.#options.signal.aborted || this.#stop.signal.aborted;
     if (isShoalError(error, 'CANCELLED') || isEnding) return;
+    if (isShoalError(error, 'NO_SPACE')) {
+      // The pull loop tries again after a while: said once, and in `status` until there is space.
+      this.#blocked.noteSpace(error.message);
+      return;
+    }
     const code = error instanceof ShoalError ? error.code : 'BUG';
     const text = error instanceof Error ? error.message : String(error);
     this.#options.listener({ event: 'error', code, text: escapeForDisplay(text) });

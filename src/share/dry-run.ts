@@ -52,18 +52,13 @@ export async function dryRun(options: DryRunOptions): Promise<DryRunResult> {
   const { share, mesh, until, timeoutMs, signal, now } = options;
   const startedAt = now();
   const trafficBefore = mesh.traffic;
-  const { folder } = share;
-  const mayWrite = mesh.role(share.replica.device) === 'rw';
-  const replica = share.replica.rehearse();
-  const { held, blocked } = await scan({
-    ...{ replica, folder, mayWrite, deletionsApproved: false, now, signal },
-  });
   const isReached = await withDeadline({ signal, timeoutMs }, (inTime) =>
     until(() => mesh.peers.every(({ device }) => hasToldItsHead(mesh, device)), inTime),
   );
   if (signal.aborted) throw new ShoalError('CANCELLED', 'Interrupted; nothing was changed.');
-  const merges = await rehearseMerges(replica, { before: share.replica, mesh, mayWrite, signal });
-  const { received, deleted, conflicts, sent, isWhole } = merges;
+  // As one activity: no collection takes away the nodes of a tree that only this run knows.
+  const rehearsed = await share.replica.activity.run(() => rehearse(options));
+  const { held, blocked, received, deleted, conflicts, sent, isWhole } = rehearsed;
   const changed = {
     sent: sent.size,
     received: received.length,
@@ -86,6 +81,19 @@ export async function dryRun(options: DryRunOptions): Promise<DryRunResult> {
     held: held ?? null,
     blocked: [...blocked].map(([path, reason]) => ({ path: escapeForDisplay(path), reason })),
     seconds: (now() - startedAt) / 1000,
+  };
+}
+
+async function rehearse({ share, mesh, signal, now }: DryRunOptions) {
+  const { folder } = share;
+  const mayWrite = mesh.role(share.replica.device) === 'rw';
+  const replica = share.replica.rehearse();
+  const { held, blocked } = await scan({
+    ...{ replica, folder, mayWrite, deletionsApproved: false, now, signal },
+  });
+  return {
+    ...{ held, blocked },
+    ...(await rehearseMerges(replica, { before: share.replica, mesh, mayWrite, signal })),
   };
 }
 

@@ -21,6 +21,7 @@ import { type OpenShare, openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
 import { askOrOpen, runShare } from './run.js';
 import { type ScanResult, scan } from './scan.js';
+import { type AskSpace, assertRoomForSnapshot } from './space.js';
 import { type Status, statusAtRest } from './status.js';
 import { type SyncResult, syncOnce } from './sync.js';
 import type { VerifyOptions, VerifyProgress } from './verify.js';
@@ -49,19 +50,37 @@ export interface InitResult {
   readonly blocked: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** `shoal init`: makes `directory` a share and takes its first snapshot. */
+/**
+ * `shoal init`: makes `directory` a share and takes its first snapshot.
+ * @throws ShoalError NO_SPACE if its content may not fit into the store: the folder is as it was then
+ */
 export async function initShare(options: {
   directory: string;
   name?: string | undefined;
   now: () => number;
   onProgress?: (progress: { files: number; bytes: number }) => void;
+  askSpace?: AskSpace;
   signal?: AbortSignal;
 }): Promise<InitResult> {
   const layout = await createShare(options);
+  try {
+    return await takeFirstSnapshot(layout, options);
+  } catch (error) {
+    // Nothing but keys was made: it is taken away again, so that the folder can be made a share when there is space.
+    if (isShoalError(error, 'NO_SPACE')) await rm(layout.state, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function takeFirstSnapshot(
+  layout: Layout,
+  options: Parameters<typeof initShare>[0],
+): Promise<InitResult> {
   const share = await openShare(layout, options);
   try {
     const { replica, folder } = share;
     const { onProgress, signal } = options;
+    await assertRoomForSnapshot(folder, options.askSpace ?? (() => folder.space()), signal);
     const result: ScanResult = await scan({
       replica,
       folder,

@@ -23,12 +23,14 @@ import { fileContent } from './file-content.js';
 import { inFamilyOrder, makePlan, originOfCopy, type Plan, type Step } from './plan.js';
 import { pullTree } from './pull-tree.js';
 import type { Replica } from './replica.js';
+import { type AskSpace, assertRoomForPlan, assertSomeRoom } from './space.js';
 
 export interface ReconcileOptions {
   readonly replica: Replica;
   readonly folder: Folder;
   readonly fetcher: Fetcher;
   readonly mayWrite: boolean;
+  readonly askSpace: AskSpace;
   /** The devices whose heads name the target: they hold everything under it. */
   readonly sources: readonly DeviceId[];
   readonly onPending?: (pending: { files: number; bytes: number }) => void;
@@ -51,17 +53,21 @@ const filesAtOnce = 96;
 /** Steps are entered in the tree in batches of at most so many. */
 const stepsPerBatch = 256;
 
+/** @throws ShoalError NO_SPACE if what is to be fetched and put in place may not fit: nothing was done then */
 export function reconcile(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
   return options.replica.activity.run(() => reconcileTo(target, options));
 }
 
 async function reconcileTo(target: ChunkId, options: ReconcileOptions): Promise<ReconcileResult> {
-  const { replica, fetcher, sources, signal } = options;
+  const { replica, folder, fetcher, sources, askSpace, signal } = options;
+  await assertSomeRoom(folder, askSpace);
   await pullTree(replica, fetcher, target, sources, signal);
   const own = replica.root;
   const merged = await mergeTrees(replica.tree, own, target);
   const whole = options.mayWrite ? await mendStructure(replica, own, merged) : merged;
   const plan = await makePlan(replica.tree, own, whole);
+  const obtain = (id: ChunkId, bytes: number): Promise<void> => fetcher.fetch(id, bytes, sources);
+  await assertRoomForPlan(plan, { replica, folder, askSpace, obtain });
   return new Reconciliation(options).run(plan);
 }
 

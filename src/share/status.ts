@@ -7,6 +7,7 @@ import { escapeForDisplay } from '../folder/index.js';
 import { type DeviceId, decodeHead, decodeMemberRecord, type ShareId } from '../trust/index.js';
 import type { Daemon } from './daemon.js';
 import { type OpenShare, ownRole } from './open-share.js';
+import { diskBytesUnder } from './space.js';
 
 export interface Transfer {
   /** Every byte taken from, or handed to, the network: encryption and gossip included. */
@@ -48,6 +49,10 @@ export interface Status {
     readonly plainBytes: number;
     readonly hash: string;
     readonly damaged: number;
+    /** All files of the store's directory as the disk counts them: packs, index, logs. */
+    readonly diskBytes: number;
+    /** What `verify --repair` kept in `.shoal/quarantine`. */
+    readonly quarantineBytes: number;
   };
   readonly peers: readonly PeerStatus[];
   readonly pending: { readonly files: number; readonly bytes: number };
@@ -111,7 +116,7 @@ export function describePeers({ mesh, share }: Pick<Daemon, 'mesh' | 'share'>): 
   });
 }
 
-async function describeShare({ replica, config, store }: OpenShare) {
+async function describeShare({ replica, config, store, layout, folder }: OpenShare) {
   const totals = await replica.tree.totals(replica.root);
   const { chunks, bytes, plainBytes } = await store.chunks.totals();
   const conflicts: string[] = [];
@@ -127,7 +132,11 @@ async function describeShare({ replica, config, store }: OpenShare) {
     files: totals.files,
     directories: totals.directories,
     bytes: totals.bytes,
-    store: { chunks, bytes, plainBytes, hash: hashBackend(), damaged: store.chunks.damagedIds().length },
+    store: {
+      ...{ chunks, bytes, plainBytes, hash: hashBackend(), damaged: store.chunks.damagedIds().length },
+      diskBytes: await diskBytesUnder(layout.store),
+      quarantineBytes: (await folder.quarantineTotals()).bytes,
+    },
     conflicts,
   };
 }

@@ -122,6 +122,8 @@ describe('a share', () => {
         plainBytes: expect.any(Number),
         hash: expect.stringMatching(/^(napi|wasm)$/),
         damaged: 0,
+        diskBytes: expect.any(Number),
+        quarantineBytes: 0,
       },
       peers: [],
       pending: { files: 0, bytes: 0 },

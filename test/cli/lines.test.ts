@@ -43,7 +43,15 @@ const status = {
   files: 78_579,
   directories: 1,
   bytes: 1_299_341_448,
-  store: { chunks: 81_234, bytes: 270_000_000, plainBytes: 1_299_341_448, hash: 'napi', damaged: 0 },
+  store: {
+    chunks: 81_234,
+    bytes: 270_000_000,
+    plainBytes: 1_299_341_448,
+    hash: 'napi',
+    damaged: 0,
+    diskBytes: 324_835_362,
+    quarantineBytes: 5000,
+  },
   peers: [peer],
   pending: { files: 0, bytes: 0 },
   conflicts: [],
@@ -60,6 +68,7 @@ describe('describeStatus', () => {
     const lines = describeStatus(status, view);
     expect(lines).toContain('share    abababababab in /home/a\\u{1b}[2J');
     expect(lines).toContain('holds    78,579 files in 1 directory, 1.3 GB');
+    expect(lines).toContain('disk     the store takes 324.8 MB, 25 % of the folder, 5 KB in quarantine');
     expect(lines).toContain('state    in sync, watching on 0.0.0.0:22001');
     expect(lines.at(-1)).toBe(
       'nas\\nshare    forged  abababababab  10.0.0.2:22001  connected  yes      1 min ago',

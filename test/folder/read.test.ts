@@ -104,5 +104,5 @@ test('the target of a symlink is read as text', async () => {
 
 test('the free space is a number of bytes', async () => {
   const folder = await scratchShare();
-  expect(await folder.freeBytes()).toBeGreaterThan(0);
+  expect((await folder.space()).free).toBeGreaterThan(0);
 });

@@ -6,6 +6,7 @@ import type { Daemon } from '../../src/share/daemon.js';
 import { type Invitation, initShare, invite, joinShare, type ShareEvent } from '../../src/share/index.js';
 import { layoutOf } from '../../src/share/layout.js';
 import { runShare } from '../../src/share/run.js';
+import type { AskSpace } from '../../src/share/space.js';
 
 const now = (): number => Date.now();
 
@@ -19,6 +20,7 @@ interface StartOptions {
   peers?: string[];
   limitUp?: string;
   limitDown?: string;
+  askSpace?: AskSpace;
 }
 
 export class Peer {
@@ -72,6 +74,7 @@ export class Peer {
           peers: options.peers ?? [],
           limitUp: options.limitUp,
           limitDown: options.limitDown,
+          askSpace: options.askSpace,
           watch: options.watch ?? true,
           now,
           random: Math.random,
