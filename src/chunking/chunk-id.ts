@@ -26,5 +26,7 @@ export function chunkIdFromBytes(bytes: Uint8Array): ChunkId {
 
 /** The 32 bytes of `id`, newly allocated. */
 export function chunkIdToBytes(id: ChunkId): Uint8Array {
-  return Uint8Array.from(Buffer.from(id, 'hex'));
+  const bytes = new Uint8Array(chunkIdBytes);
+  Buffer.from(bytes.buffer).write(id, 'hex');
+  return bytes;
 }

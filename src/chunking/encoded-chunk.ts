@@ -20,7 +20,7 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array;
 }
 
-const zstdLevel = 3;
+const zstdLevel = 5;
 
 /** Compression that saves less than this part of a chunk is not worth decompressing each time it is read. */
 const savingMin = 1 / 16;
@@ -65,9 +65,14 @@ export function encodeChunk(plain: Uint8Array): EncodedChunk {
 /**
  * `encodeChunk` into memory of the caller's.
  * @param into - at least as long as `plain`; its front holds the encoded bytes afterwards
+ * @param before - what became of the chunk before it: after one that shrank no probe is taken
  */
-export function encodeChunkInto(plain: Uint8Array, into: Uint8Array): { codec: Codec; length: number } {
-  const frame = compress(plain);
+export function encodeChunkInto(
+  plain: Uint8Array,
+  into: Uint8Array,
+  before: Codec | undefined,
+): { codec: Codec; length: number } {
+  const frame = compress(plain, before === 'zstd');
   into.set(frame ?? plain);
   return frame === undefined
     ? { codec: 'raw', length: plain.length }
@@ -75,9 +80,9 @@ export function encodeChunkInto(plain: Uint8Array, into: Uint8Array): { codec: C
 }
 
 /** The zstd frame of `plain`, valid until the next call; undefined if it saves too little. */
-function compress(plain: Uint8Array): Uint8Array | undefined {
+function compress(plain: Uint8Array, isLikely = false): Uint8Array | undefined {
   assert(plain.length >= 1 && plain.length <= chunkBytesMax, 'A chunk has 1 to chunkBytesMax bytes.');
-  if (!seemsCompressible(plain)) return undefined;
+  if (!isLikely && !seemsCompressible(plain)) return undefined;
   const length = compressor.compress2(compressed, plain);
   return length <= plain.length * (1 - savingMin) ? compressed.subarray(0, length) : undefined;
 }

@@ -3,12 +3,12 @@
  * use. All of it is synchronous. Files of one directory are read in one go, since finding the way there safely costs
  * as much as reading a small file.
  */
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { isShoalError, systemCode } from '../error.js';
 import { baseNameOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asReasonUnknown } from './faults.js';
 import { type FileStat, fileStatOf, standingAt, statEquals } from './file-stat.js';
-import { openRegular } from './open-regular.js';
+import { type OpenedRegular, openRegular } from './open-regular.js';
 import { type At, SafePaths } from './safe-path.js';
 
 /** What another thread needs to read in the same folder. */
@@ -87,20 +87,25 @@ export class FileReader {
 
 function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
   try {
-    const descriptor = openRegular(path);
-    if (descriptor === undefined) return { outcome: 'changed' };
+    const opened = openRegular(path);
+    if (opened === undefined) return { outcome: 'changed' };
     try {
-      return readDescriptor(descriptor, path, from, into);
+      return readDescriptor(opened, path, from, into);
     } finally {
-      closeSync(descriptor);
+      closeSync(opened.descriptor);
     }
   } catch (error) {
     return failureOf(error);
   }
 }
 
-function readDescriptor(descriptor: number, path: string, from: number, into: Uint8Array): PieceRead {
-  const stat = statOf(descriptor);
+function readDescriptor(
+  { descriptor, stats }: OpenedRegular,
+  path: string,
+  from: number,
+  into: Uint8Array,
+): PieceRead {
+  const stat = fileStatOf(stats);
   const expected = Math.min(into.length, stat.size - from);
   let bytes = 0;
   while (bytes < expected) {
@@ -109,18 +114,14 @@ function readDescriptor(descriptor: number, path: string, from: number, into: Ui
     bytes += count;
   }
   const isEnd = from + bytes === stat.size;
-  if (expected < 0 || (isEnd && !isUnchanged(descriptor, path, stat))) return { outcome: 'changed' };
+  if (expected < 0 || (isEnd && !stillStands(path, stat))) return { outcome: 'changed' };
   return { outcome: 'read', stat, bytes, isEnd };
 }
 
-function isUnchanged(descriptor: number, path: string, stat: FileStat): boolean {
-  if (!statEquals(statOf(descriptor), stat)) return false;
+/** Whether the name still leads to the same file, with nothing about it changed. */
+function stillStands(path: string, stat: FileStat): boolean {
   const standing = standingAt(path);
   return standing.kind === 'file' && statEquals(standing.stat, stat);
-}
-
-function statOf(descriptor: number): FileStat {
-  return fileStatOf(fstatSync(descriptor, { bigint: true }));
 }
 
 /** ELOOP: a symlink stands there now. ENXIO: a socket. */

@@ -150,8 +150,8 @@ export class Folder {
   async read(path: RelPath): Promise<OpenFile> {
     try {
       const entered = this.#enterParent(path, (target) => openRegular(target));
-      const descriptor = entered.outcome === 'inside' ? entered.value : undefined;
-      if (descriptor !== undefined) return new DescriptorFile(descriptor, path, () => this.#statOf(path));
+      const opened = entered.outcome === 'inside' ? entered.value : undefined;
+      if (opened !== undefined) return new DescriptorFile(opened, path, () => this.#statOf(path));
     } catch (error) {
       const code = systemCode(error);
       // ELOOP: a symlink. ENXIO: a socket.

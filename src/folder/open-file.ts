@@ -5,6 +5,7 @@ import { close, fstatSync, fsync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { asIoError } from './faults.js';
 import { type FileStat, fileStatOf, statEquals } from './file-stat.js';
+import type { OpenedRegular } from './open-regular.js';
 
 const readDescriptor = promisify(read);
 const closeDescriptor = promisify(close);
@@ -41,14 +42,14 @@ export class DescriptorFile implements OpenFile {
   #position = 0;
 
   /**
-   * @param descriptor - of a regular file; owned by this object from here on
+   * @param opened - owned by this object from here on
    * @param lookAgain - what stands at the path now, if it is a file
    */
-  constructor(descriptor: number, path: string, lookAgain: () => FileStat | undefined) {
+  constructor({ descriptor, stats }: OpenedRegular, path: string, lookAgain: () => FileStat | undefined) {
     this.#descriptor = descriptor;
     this.#path = path;
     this.#lookAgain = lookAgain;
-    this.stat = fileStatOf(fstatSync(descriptor, { bigint: true }));
+    this.stat = fileStatOf(stats);
   }
 
   async readInto(into: Uint8Array): Promise<number> {

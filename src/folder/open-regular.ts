@@ -1,16 +1,23 @@
 /** Opening a regular file and nothing else. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
 
 /** O_NONBLOCK: a FIFO put there meanwhile must not hold the process up. */
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/** A descriptor for reading, and what was opened. */
+export interface OpenedRegular {
+  readonly descriptor: number;
+  readonly stats: BigIntStats;
+}
+
 /**
- * @returns a descriptor for reading; undefined if something other than a regular file stands there
+ * @returns undefined if something other than a regular file stands there
  * @throws the system error
  */
-export function openRegular(path: string): number | undefined {
+export function openRegular(path: string): OpenedRegular | undefined {
   const descriptor = openSync(path, readFlags);
-  if (fstatSync(descriptor).isFile()) return descriptor;
+  const stats = fstatSync(descriptor, { bigint: true });
+  if (stats.isFile()) return { descriptor, stats };
   closeSync(descriptor);
   return undefined;
 }

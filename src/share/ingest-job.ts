@@ -19,7 +19,7 @@ import {
   windowBytes,
 } from '../chunking/index.js';
 import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
-import { recordHeaderBytes, writeRecordHeader } from '../store/index.js';
+import { frameBytes, frameChunk } from '../store/index.js';
 
 /** Files that share a job. */
 export const filesPerJobMax = 256;
@@ -53,8 +53,7 @@ export interface JobEncoded {
 }
 
 /** Memory that takes the records of any job: every chunk of a window, not one of them compressible. */
-export const jobMemoryBytes =
-  windowBytes + (windowBytes / chunkBytesMin + filesPerJobMax) * recordHeaderBytes;
+export const jobMemoryBytes = windowBytes + (windowBytes / chunkBytesMin + filesPerJobMax) * frameBytes;
 
 /** A job under way. Must be ended by `encode` or by `abandon`. */
 export class RunningJob {
@@ -84,11 +83,11 @@ export class RunningJob {
       let used = 0;
       for (const [index, { start, length: plainLength }] of this.#chunks.entries()) {
         if (wanted[index] === 0) continue;
-        used += recordHeaderBytes;
+        used += frameBytes;
         const plain = this.#window.bytes.subarray(start, start + plainLength);
-        const { codec, length } = encodeChunkInto(plain, memory.subarray(used));
+        const { codec, length } = encodeChunkInto(plain, memory.subarray(used), codecs.at(-1));
         const bytes = memory.subarray(used, used + length);
-        writeRecordHeader(this.read.ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
+        frameChunk(this.read.ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
           codec,
           plainLength,
           bytes,

@@ -18,7 +18,7 @@ import {
 import { ShoalError } from '../error.js';
 import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
 import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
-import { recordHeaderBytes } from '../store/index.js';
+import { frameBytes } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import { filesPerJobMax, type JobRead, type PieceCut } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
@@ -192,7 +192,7 @@ export class Ingest {
         if (wanted[index] === 0) continue;
         const length = lengths[next] as number;
         const codec = codecs[next] as Codec;
-        used += recordHeaderBytes;
+        used += frameBytes;
         const bytes = memory.subarray(used, used + length);
         await chunks.give(id, { codec, plainLength: plainLengths[index] as number, bytes });
         next++;

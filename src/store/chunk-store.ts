@@ -61,8 +61,8 @@ export interface ChunkStore {
   put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 
   /**
-   * As `put`, without the copy: `encoded.bytes` has the header of its record before it, see `writeRecordHeader`, and neither
-   * may change until a `flush` that comes later has resolved.
+   * As `put`, without the copy: `encoded` was framed by `frameChunk`, and it and the memory before it may not change until
+   * a `flush` that comes later has resolved.
    */
   give(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 

@@ -14,7 +14,7 @@ import {
 } from '../chunking/index.js';
 import type { PackLocation } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
-import { sealBytes, sealValue, unsealValue } from './sealed-value.js';
+import { sealBytes, sealInPlace, sealValue, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
 /** Added to the number of the codec when the chunk is in a pack. */
@@ -30,17 +30,16 @@ export type StoredChunk =
   | { readonly kind: 'inline'; readonly encoded: EncodedChunk }
   | { readonly kind: 'packed'; readonly location: PackLocation };
 
-/** The sealed value of a chunk that lies in it; copies `encoded`. */
-export function sealChunk(key: Uint8Array, encoded: EncodedChunk): Uint8Array {
-  const header = new Uint8Array(headerBytes);
-  header[0] = codecs.indexOf(encoded.codec);
-  new DataView(header.buffer).setUint32(1, encoded.plainLength, true);
-  return sealValue(key, header, encoded.bytes);
-}
+/** What a value has before the encoded bytes of the chunk in it. */
+export const valueHeaderBytes = sealBytes + headerBytes;
 
-/** The encoded bytes in a value that `sealChunk` made, as a view of it. */
-export function encodedBytesOf(sealed: Uint8Array): Uint8Array {
-  return sealed.subarray(sealBytes + headerBytes);
+/** Makes a sealed value of an encoded chunk where it is: the `valueHeaderBytes` before it in its buffer become the header. */
+export function writeValueHeader(key: Uint8Array, { codec, plainLength, bytes }: EncodedChunk): void {
+  const start = bytes.byteOffset - valueHeaderBytes;
+  const view = new DataView(bytes.buffer, start, valueHeaderBytes);
+  view.setUint8(sealBytes, codecs.indexOf(codec));
+  view.setUint32(sealBytes + 1, plainLength, true);
+  sealInPlace(key, new Uint8Array(bytes.buffer, start, valueHeaderBytes + bytes.length));
 }
 
 /** The sealed value of a chunk that lies in a pack. */

@@ -10,10 +10,7 @@ import type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-st
 import {
   type CheckedChunk,
   checkChunk,
-  encodedBytesOf,
-  packedBytesMin,
   type StoredChunk,
-  sealChunk,
   storedBytesOf,
   unsealChunk,
 } from './chunk-value.js';
@@ -21,9 +18,9 @@ import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
+import { frameCopy, framedChunk } from './framed-chunk.js';
 import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
 import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
-import { encodeRecord, recordAround, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
 import type { PendingChunk, WriteQueue } from './write-queue.js';
@@ -72,11 +69,11 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    await this.enqueue(pendingChunk(id, encoded));
+    await this.enqueue(frameCopy(id, encoded));
   }
 
   async give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    await this.enqueue(givenChunk(id, encoded));
+    await this.enqueue(framedChunk(id, encoded));
   }
 
   async flush(): Promise<void> {
@@ -197,23 +194,8 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 }
 
-/** The chunk as it is to be written; copies `encoded`. */
-function pendingChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
-  const key = chunkKey(id);
-  const packed = encoded.bytes.length >= packedBytesMin;
-  const written = packed ? encodeRecord(id, encoded) : sealChunk(key, encoded);
-  const bytes = packed ? written.subarray(recordHeaderBytes) : encodedBytesOf(written);
-  return { id, key, encoded: { ...encoded, bytes }, written, packed };
-}
-
 function rangeFrom(id: ChunkId | undefined): KeyRange {
   return id === undefined ? chunkRange : { ...chunkRange, gte: chunkKey(id) };
-}
-
-/** The chunk as it is to be written, its record where it is. */
-function givenChunk(id: ChunkId, encoded: EncodedChunk): PendingChunk {
-  if (encoded.bytes.length < packedBytesMin) return pendingChunk(id, encoded);
-  return { id, key: chunkKey(id), encoded, written: recordAround(encoded), packed: true };
 }
 
 function cancelled(): ShoalError {

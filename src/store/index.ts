@@ -3,9 +3,9 @@
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
+export { frameBytes, frameChunk } from './framed-chunk.js';
 export type { PackDamage } from './pack-check.js';
 export type { PackProblem } from './pack-file.js';
-export { recordHeaderBytes, writeRecordHeader } from './pack-record.js';
 export {
   type RebuildFindings,
   type RebuildOptions,

@@ -4,7 +4,7 @@
  *   store itself | `p` and the number of a finished pack (4 bytes, big endian).
  */
 import assert from 'node:assert/strict';
-import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes } from '../chunking/index.js';
 import { type RecordKind, recordKeyBytesMax } from './record-store.js';
 
 /** Keys from `gte` up to, and without, `lt`. */
@@ -42,9 +42,9 @@ export function packNumberOfKey(key: Uint8Array): number | undefined {
 }
 
 export function chunkKey(id: ChunkId): Uint8Array {
-  const key = new Uint8Array(1 + chunkIdBytes);
+  const key = Buffer.allocUnsafe(1 + chunkIdBytes);
   key[0] = chunkTable;
-  key.set(chunkIdToBytes(id), 1);
+  key.write(id, 1, 'hex');
   return key;
 }
 

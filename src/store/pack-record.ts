@@ -102,7 +102,7 @@ export function intactRecordIn(bytes: Uint8Array): RecordFields | undefined {
 
 /** The record of a chunk; copies its encoded bytes. */
 export function encodeRecord(id: ChunkId, { codec, plainLength, bytes }: EncodedChunk): Uint8Array {
-  const record = Buffer.allocUnsafeSlow(recordHeaderBytes + bytes.length);
+  const record = new Uint8Array(recordHeaderBytes + bytes.length);
   record.set(bytes, recordHeaderBytes);
   writeRecordHeader(chunkIdToBytes(id), { codec, plainLength, bytes: record.subarray(recordHeaderBytes) });
   return record;
@@ -112,16 +112,10 @@ export function encodeRecord(id: ChunkId, { codec, plainLength, bytes }: Encoded
  * Makes a record of an encoded chunk where it is: the `recordHeaderBytes` before it in its buffer become the header.
  * @param id - 32 bytes
  */
-export function writeRecordHeader(id: Uint8Array, encoded: EncodedChunk): void {
-  const record = Buffer.from(recordAround(encoded).buffer, encoded.bytes.byteOffset - recordHeaderBytes);
-  const { codec, plainLength, bytes } = encoded;
-  writeHeaderFields(record, id, { codec, plainLength, encodedLength: bytes.length });
-  record.writeUInt32LE(crc32(bytes, crc32(record.subarray(0, checksumAt))), checksumAt);
-}
-
-/** The record whose header `writeRecordHeader` wrote. */
-export function recordAround({ bytes }: EncodedChunk): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset - recordHeaderBytes, recordHeaderBytes + bytes.length);
+export function writeRecordHeader(id: Uint8Array, { codec, plainLength, bytes }: EncodedChunk): void {
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset - recordHeaderBytes, recordHeaderBytes);
+  writeHeaderFields(header, id, { codec, plainLength, encodedLength: bytes.length });
+  header.writeUInt32LE(crc32(bytes, crc32(header.subarray(0, checksumAt))), checksumAt);
 }
 
 /**

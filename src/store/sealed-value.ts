@@ -16,14 +16,22 @@ export const sealBytes = 5;
 export function sealValue(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, sealBytes);
   const sealed = new Uint8Array(length);
-  sealed[0] = sealVersion;
   let at = sealBytes;
   for (const part of parts) {
     sealed.set(part, at);
     at += part.length;
   }
-  new DataView(sealed.buffer).setUint32(1, checksum(key, sealed), true);
+  sealInPlace(key, sealed);
   return sealed;
+}
+
+/**
+ * Seals a value where its body is.
+ * @param sealed - a body, after `sealBytes` that become the seal
+ */
+export function sealInPlace(key: Uint8Array, sealed: Uint8Array): void {
+  sealed[0] = sealVersion;
+  new DataView(sealed.buffer, sealed.byteOffset).setUint32(1, checksum(key, sealed), true);
 }
 
 /** The body of `sealed`, as a view of it; undefined if it is not what `sealValue` made for this `key`. */
