@@ -20,6 +20,7 @@ import { DescriptorFile, type OpenFile } from './open-file.js';
 import { openRegular } from './open-regular.js';
 import { Placer } from './place.js';
 import type { Blocked, Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';
+import { PlaceSync } from './place-sync.js';
 import { type Identity, identify, rootIsGone } from './presence.js';
 import { Quarantine, type QuarantineTotals } from './quarantine.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
@@ -208,6 +209,16 @@ export class Folder {
   /** What the quarantine holds. */
   quarantineTotals(): Promise<QuarantineTotals> {
     return this.#quarantine.totals();
+  }
+
+  /**
+   * Puts on the disk what was put in place: the names in the directories that `paths` lie in, and in those above, and the
+   * times and permissions of `adjusted` files. Contents are not synced: a torn one can be told (share/torn.ts), but a name
+   * or a time that a power cut took back would look like the work of the user.
+   * @throws ShoalError IO
+   */
+  async syncPlaces(paths: Iterable<RelPath>, adjusted: readonly RelPath[] = []): Promise<void> {
+    await new PlaceSync(this.#paths).run(paths, adjusted);
   }
 
   /** Empties `.shoal/tmp`; only for who holds the share's lock. @returns how many files were left there */

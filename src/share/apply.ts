@@ -96,8 +96,9 @@ class Batch {
   }
 
   /**
-   * Enters what was done. The stats are not racy: these files have the mtime that they were given, and an edit gives
-   * them another.
+   * Enters what was done, once it is durable: what a power cut took back of it, when the tree says it is there, would be
+   * taken for a deletion or an edit of the user's. The stats are not racy: these files have the mtime that they were
+   * given, and an edit gives them another.
    */
   async commit(steps: readonly Step[]): Promise<void> {
     const stats = new Map<RelPath, StatRecord | undefined>();
@@ -105,6 +106,12 @@ class Batch {
       stats.set(path, stat === undefined ? undefined : { stat, racy: false });
     const entries = this.#applied.flatMap(({ after }) => (after === undefined ? [] : [after]));
     const removed = this.#applied.filter(({ after }) => after === undefined).map(({ path }) => path);
+    const touched = this.#applied.filter(({ work }) => work !== 'record');
+    const adjusted = touched.filter(({ work }) => work === 'times');
+    await this.#folder.syncPlaces(
+      touched.map(({ path }) => path),
+      adjusted.map(({ path }) => path),
+    );
     await this.#replica.commit({ entries, removed, stats, journalDone: steps.map(({ path }) => path) });
   }
 
