@@ -2,8 +2,8 @@
  * The state that a power cut leaves after the first `count` operations of a disk: everything synced, and of the rest
  * whatever the seed says. The same disk, count and seed give the same state.
  *
- * Names: each operation on names is all there or not at all. One is sure once every directory it changed was synced
- * after it; the others are kept as a whole, not at all, up to some point (journals: ext4, xfs) or each by chance (an
+ * Names: each operation on names is all there or not at all, a rename between directories too. One is sure once a directory
+ * that it changed was synced after it; the others are kept as a whole, not at all, up to some point (journals: ext4, xfs) or each by chance (an
  * fsync that logs one inode: btrfs). What no kept name leads to is gone.
  */
 import { SeededChoice } from '../seeded-choice.js';
@@ -18,7 +18,7 @@ export const rootNumber = 1;
 interface NameStep {
   readonly at: number;
   readonly operation: Extract<Operation, { kind: 'names' }>;
-  readonly unsynced: Set<number>;
+  isSynced: boolean;
 }
 
 type NamesFate = 'all' | 'none' | 'first' | 'any';
@@ -80,15 +80,17 @@ function replay(
         file(operation.inode).addAttributes(at, operation.attributes);
         break;
       case 'names': {
-        const { made, touched, changes } = operation;
+        const { made, touched } = operation;
         if (made !== undefined) files.set(made.number, new FileHistory(made, at));
         for (const { inode, attributes } of touched) file(inode).addAttributes(at, attributes);
-        steps.push({ at, operation, unsynced: new Set(changes.map(({ directory }) => directory)) });
+        steps.push({ at, operation, isSynced: false });
         break;
       }
       case 'sync':
         file(operation.inode).sync(operation.how);
-        for (const { unsynced } of steps) unsynced.delete(operation.inode);
+        for (const step of steps)
+          if (step.operation.changes.some(({ directory }) => directory === operation.inode))
+            step.isSynced = true;
         break;
       case 'failed sync':
         file(operation.inode).failSync();
@@ -107,8 +109,8 @@ function historyOf(inode: Inode): FileHistory {
 function keptSteps(steps: readonly NameStep[], count: number, choice: SeededChoice): NameStep[] {
   const fate = choice.of<NamesFate>(['all', 'none', 'first', 'any', 'any']);
   const until = choice.below(count + 1);
-  return steps.filter(({ at, unsynced }) => {
-    if (unsynced.size === 0) return true;
+  return steps.filter(({ at, isSynced }) => {
+    if (isSynced) return true;
     if (fate === 'any') return choice.below(2) === 0;
     return fate === 'all' || (fate === 'first' && at < until);
   });

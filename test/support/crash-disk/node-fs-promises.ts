@@ -102,6 +102,7 @@ const models: Readonly<Record<string, Model>> = {
   unlink: async (path: string) => theDisk().unlink(path),
   link: async (from: string, to: string) => theDisk().link(from, to),
   rename: async (from: string, to: string) => theDisk().rename(from, to),
+  symlink: async (target: string, path: string) => theDisk().makeSymlink(target, path),
   readlink: async (path: string, options?: object) => readLink(path, options),
   stat: async (path: string, options?: object) => statsOf(theDisk().look(path), options),
   lstat: async (path: string, options?: object) => statsOf(theDisk().look(path), options),
