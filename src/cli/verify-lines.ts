@@ -9,14 +9,25 @@ export function describeVerify(result: VerifyResult): string[] {
   const { files, chunks } = result;
   return [
     describeOutcome(result),
+    ...(result.rebuilt
+      ? [
+          'The index of the store was damaged and was made again; its old files are kept in .shoal/quarantine.',
+        ]
+      : []),
     ...listed('damaged files', files.damaged),
     ...listed('missing files', files.missing),
     ...listed('damaged chunks', chunks.damaged),
     ...listed('missing chunks', chunks.missing),
     ...listed(
+      'damaged packs',
+      result.packs.damaged.map(
+        ({ pack, problem }) => `${pack === 0 ? 'the index' : `pack ${pack}`}: ${problem}`,
+      ),
+    ),
+    ...listed(
       'not repaired',
       result.left.map(
-        ({ kind, name, reason }) => `${kind === 'chunk' ? `chunk ${shortId(name)}` : name}: ${reason}`,
+        ({ kind, name, reason }) => `${kind === 'file' ? name : `${kind} ${shortId(name)}`}: ${reason}`,
       ),
     ),
     ...describeChanged(files.changed),

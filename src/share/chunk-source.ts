@@ -18,6 +18,12 @@ export interface ChunkSource {
    * @throws ShoalError CANCELLED
    */
   obtain(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ChunkId[]>;
+
+  /** The roots that connected members who may write have announced. */
+  roots(signal?: AbortSignal): Promise<ChunkId[]>;
+
+  /** Whether the share has other members. */
+  hasPeers(): Promise<boolean>;
 }
 
 /** Chunks asked for at once; the fetcher and the credit of each peer have bounds of their own. */
@@ -37,6 +43,18 @@ export class ConnectedPeers implements ChunkSource {
     return this.#mesh.peers
       .map(({ device }) => device)
       .filter((device) => this.#mesh.session(device) !== undefined);
+  }
+
+  async roots(): Promise<ChunkId[]> {
+    const connected = new Set(this.devices);
+    const heads = this.#mesh
+      .heads()
+      .filter(({ head: { device } }) => connected.has(device) && this.#mesh.role(device) === 'rw');
+    return [...new Set(heads.map(({ head }) => head.root))];
+  }
+
+  async hasPeers(): Promise<boolean> {
+    return this.#mesh.peers.length > 0;
   }
 
   async obtain(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ChunkId[]> {
@@ -85,8 +103,7 @@ export class SearchedPeers implements ChunkSource {
 
   async obtain(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ChunkId[]> {
     if (ids.length === 0) return [];
-    this.#opening ??= this.#open();
-    const { mesh, peers } = await this.#opening;
+    const { mesh, peers } = await this.#opened;
     let left = [...ids];
     let asked = new Set<DeviceId>();
     for (;;) {
@@ -103,12 +120,31 @@ export class SearchedPeers implements ChunkSource {
     }
   }
 
+  async roots(signal?: AbortSignal): Promise<ChunkId[]> {
+    const { mesh, peers } = await this.#opened;
+    const isHeard = (): boolean => mesh.peers.every(({ device }) => mesh.hasFreshHead(device));
+    while (!isHeard() && this.#options.now() < this.#deadline) {
+      signal?.throwIfAborted();
+      await this.#nextPeer(signal);
+    }
+    return peers.roots();
+  }
+
+  async hasPeers(): Promise<boolean> {
+    return (await this.#opened).mesh.peers.length > 0;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     this.#wakeAll();
     if (this.#opening === undefined) return;
     const { mesh } = await this.#opening;
     await mesh.close();
+  }
+
+  get #opened(): Promise<{ mesh: Mesh; peers: ConnectedPeers }> {
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
 
   async #open(): Promise<{ mesh: Mesh; peers: ConnectedPeers }> {
@@ -128,7 +164,7 @@ export class SearchedPeers implements ChunkSource {
       events: {
         onPeer: () => this.#wakeAll(),
         onHead: () => undefined,
-        onFresh: () => undefined,
+        onFresh: () => this.#wakeAll(),
         onOwnRole: () => undefined,
         onMembersKept: () => undefined,
         onReport: () => undefined,

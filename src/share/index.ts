@@ -19,6 +19,7 @@ import { dryRunHere } from './dry-run-process.js';
 import { controlSocketPath, type Layout } from './layout.js';
 import { type OpenShare, openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
+import { isIndexDamage, rebuildIndex } from './repair-store.js';
 import { askOrOpen, runShare } from './run.js';
 import { type ScanResult, scan } from './scan.js';
 import { type AskSpace, assertRoomForSnapshot } from './space.js';
@@ -238,7 +239,7 @@ export function shareStatus(layout: Layout, now: () => number): Promise<Status> 
 }
 
 /** `shoal verify`: here or in the process that runs the share. */
-export function verify(
+export async function verify(
   layout: Layout,
   options: VerifyOptions & {
     repair: boolean;
@@ -255,17 +256,26 @@ export function verify(
     signal,
     onProgress: (progress: unknown) => onProgress?.(progress as VerifyProgress),
   };
+  let isRebuilt = false;
   const here = async (share: OpenShare): Promise<VerifyResult> => {
     const source = repair
       ? new SearchedPeers(share, { now, random, patienceMs: options.patienceMs })
       : undefined;
     try {
-      return await verifyShare(share, { ...options, source });
+      return await verifyShare(share, { ...options, source, mayAdopt: true, isRebuilt });
     } finally {
       await source?.close();
     }
   };
-  return askOrOpen<VerifyResult>(layout, question, here, now);
+  const ask = (): Promise<VerifyResult> => askOrOpen<VerifyResult>(layout, question, here, now);
+  try {
+    return await ask();
+  } catch (error) {
+    if (!repair || !isIndexDamage(layout, error)) throw error;
+  }
+  await rebuildIndex(layout, { now, signal });
+  isRebuilt = true;
+  return ask();
 }
 
 /** `shoal gc`: frees what no retained root needs, here or in the process that runs the share. */

@@ -18,6 +18,8 @@ export interface Layout {
   readonly secrets: string;
   /** A copy of the member records and addresses: see membership-copy.ts. */
   readonly members: string;
+  /** There while the store was rebuilt and the share has not settled that: see repair-store.ts. */
+  readonly rebuilt: string;
 }
 
 /** A unix socket's path may be 107 bytes long on Linux and 103 on macOS. */
@@ -33,6 +35,7 @@ export function layoutOf(root: string): Layout {
     config: join(state, 'config.json'),
     secrets: join(state, 'secrets.json'),
     members: join(state, 'members.json'),
+    rebuilt: join(state, 'rebuilt'),
   };
 }
 

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { isShoalError, ShoalError, systemCode } from '../error.js';
 import type { RecordChange, Store } from '../store/index.js';
-import { decodeMemberRecord, parseDeviceId, type ShareId } from '../trust/index.js';
+import { decodeMemberRecord, type MemberRecord, parseDeviceId, type ShareId } from '../trust/index.js';
 import type { Layout } from './layout.js';
 import { writeDurably } from './secrets.js';
 
@@ -17,18 +17,27 @@ interface Copy {
   readonly addresses: Readonly<Record<string, string>>;
 }
 
-/** Fills a store that knows no members from the copy. What is not valid in the copy is left out. */
+/**
+ * Puts into the store what the copy knows and the store has lost: a store begun anew lacks all of it, one whose index was
+ * made again may lack a part. A member is never forgotten otherwise (one that left has a record that says so), so the
+ * record with the higher serial counts. What is not valid in the copy is left out.
+ */
 export async function restoreMembership(layout: Layout, store: Store, share: ShareId): Promise<void> {
-  for await (const _known of store.records('member')) return;
   const copy = await readCopy(layout);
   if (copy === undefined) return;
   const batch: RecordChange[] = [];
   for (const hex of copy.members) {
-    const key = deviceOf(share, Buffer.from(hex, 'hex'));
-    if (key !== undefined) batch.push({ kind: 'member', key, value: Buffer.from(hex, 'hex') });
+    const value = Buffer.from(hex, 'hex');
+    const record = recordIn(share, value);
+    if (record === undefined) continue;
+    const known = await store.getRecord('member', record.device);
+    if (known === undefined || (recordIn(share, known)?.serial ?? 0) < record.serial)
+      batch.push({ kind: 'member', key: record.device, value });
   }
   for (const [device, address] of Object.entries(copy.addresses)) {
-    batch.push({ kind: 'address', key: parseDeviceId(device), value: Buffer.from(address, 'utf8') });
+    const key = parseDeviceId(device);
+    if ((await store.getRecord('address', key)) === undefined)
+      batch.push({ kind: 'address', key, value: Buffer.from(address, 'utf8') });
   }
   if (batch.length > 0) await store.commit(batch, { durable: true });
 }
@@ -71,9 +80,9 @@ async function readText(layout: Layout): Promise<string | undefined> {
   }
 }
 
-function deviceOf(share: ShareId, bytes: Uint8Array): string | undefined {
+function recordIn(share: ShareId, bytes: Uint8Array): MemberRecord | undefined {
   try {
-    return decodeMemberRecord(share, bytes).record.device;
+    return decodeMemberRecord(share, bytes).record;
   } catch (error) {
     if (isShoalError(error)) return undefined;
     throw error;

@@ -10,6 +10,7 @@ import { keepFounderRecord } from './create.js';
 import type { Layout } from './layout.js';
 import { restoreMembership, saveMembership } from './membership-copy.js';
 import { recover } from './recover.js';
+import { settleRebuild } from './repair-store.js';
 import { Replica } from './replica.js';
 import { readSecrets } from './secrets.js';
 
@@ -48,6 +49,7 @@ export async function openShare(layout: Layout, options: OpenOptions): Promise<O
     await folder.cleanTemporary();
     await restoreMembership(layout, store, config.share);
     const replica = await Replica.open({ share: config.share, secrets, store, now: options.now });
+    await settleRebuild(layout, replica);
     await keepFounderRecord(replica, config, options.now);
     await saveMembership(layout, store);
     await recover(replica, folder);

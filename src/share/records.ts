@@ -190,7 +190,7 @@ function countOf(value: unknown): number {
 function damaged(what: string, cause?: unknown): ShoalError {
   return new ShoalError(
     'STORE_DAMAGED',
-    `A ${what} in the store is damaged: run \`shoal verify\`.`,
+    `A ${what} in the store is damaged: run \`shoal verify --repair\`.`,
     cause === undefined ? {} : { cause },
   );
 }

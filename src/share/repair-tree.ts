@@ -1,6 +1,6 @@
 /**
- * Makes the own tree whole: every node that is missing or damaged is fetched from the peers, level by level, as what is
- * under a node is known only once the node is there. Nodes are named by their ids, so nothing new is taken in.
+ * Makes a tree whole, the own one or one of a peer's: every node that is missing or damaged is fetched from the peers, level by level, as what is
+ * under a node is known only once the node is there. Nodes are named by their ids: what comes is what the root says.
  */
 import type { ChunkId } from '../chunking/index.js';
 import { nodeReferences } from '../manifest/index.js';
@@ -20,12 +20,13 @@ const readConcurrency = 64;
 /** Memory: the ids of two levels of the tree. */
 export async function repairTree(
   replica: Replica,
+  root: ChunkId,
   source: ChunkSource,
   signal?: AbortSignal,
 ): Promise<TreeRepair> {
   const healed: ChunkId[] = [];
   const missing: ChunkId[] = [];
-  for (let level = [replica.root]; level.length > 0; ) {
+  for (let level = [root]; level.length > 0; ) {
     const first = await readLevel(replica, level, signal);
     const fetched = new Set(first.absent);
     for (const id of await source.obtain(first.absent, signal)) fetched.delete(id);

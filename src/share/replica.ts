@@ -73,6 +73,8 @@ const nothingKept: Intake = {
 };
 
 const stateKey = 'local';
+/** Records that are deleted together. */
+const recordsPerBatch = 4096;
 
 export class Replica {
   readonly share: ShareId;
@@ -124,7 +126,10 @@ export class Replica {
     this.intake = this.isRehearsal ? nothingKept : options.store.chunks;
   }
 
-  /** Reads the local state; a store without one, or without its tree, begins with an empty tree and a new actor. */
+  /**
+   * Reads the local state; a store without one begins with an empty tree and a new actor. A tree that cannot be read
+   * is not given up for an empty one: it can come back from the peers (repair-tree.ts).
+   */
   static async open(options: {
     share: ShareId;
     secrets: Secrets;
@@ -135,11 +140,10 @@ export class Replica {
     const tree = treeOver(nodes, options.share);
     const bytes = await options.store.getRecord('state', stateKey);
     const known = bytes === undefined ? undefined : decodeLocalState(bytes);
-    const isUsable = known !== undefined && (await nodes.get(known.root)) !== undefined;
-    const state = isUsable ? known : await beginState(tree, known?.headTime ?? 0);
+    const state = known ?? (await beginState(tree));
     const history = await RootHistory.open(options.store);
     const replica = new Replica({ ...options, tree, nodes, state, history, activity: new Activity() });
-    if (!isUsable) await replica.exclusive(() => replica.commit({}));
+    if (known === undefined) await replica.exclusive(() => replica.commit({}));
     return replica;
   }
 
@@ -204,6 +208,21 @@ export class Replica {
     this.#state = { ...state, counter: this.#state.counter };
   }
 
+  /**
+   * Puts `root` in the place of a tree that cannot be read any more; every stat record of a path that changes with it
+   * must go, and since that cannot be told all of them do. Call under `exclusive`.
+   */
+  async renewTree(root: ChunkId): Promise<void> {
+    const stats: RecordChange[] = [];
+    for await (const [key] of this.store.records('stat', { onDamage: () => undefined })) {
+      stats.push({ kind: 'stat', key, delete: true });
+      if (stats.length >= recordsPerBatch) await this.store.commit(stats.splice(0), { durable: false });
+    }
+    const state = { ...this.#state, root };
+    await this.#write(state, {}, stats);
+    this.#state = { ...state, counter: this.#state.counter };
+  }
+
   /** Signs a head over the own tree, with the next sequence number, and keeps it: peers may show it to us again. */
   signHead(): Promise<SignedHead> {
     assert(!this.isRehearsal, 'a rehearsal says nothing to others');
@@ -228,7 +247,7 @@ export class Replica {
    */
   takeNewActor(headTime: number): Promise<void> {
     return this.exclusive(async () => {
-      const { actor, headTime: ownTime } = this.#state;
+      const { actor, counter, headTime: ownTime } = this.#state;
       this.#state = {
         ...this.#state,
         actor: actorIdFromBytes(randomBytes(8)),
@@ -237,7 +256,9 @@ export class Replica {
         headTime: Math.max(headTime, ownTime),
       };
       const entries: Entry[] = [];
-      for await (const entry of this.tree.entries(this.#state.root)) {
+      // Nothing was written since: then the tree, which may not be whole, need not be read.
+      const isUnchanged = counter <= this.#counterAtOpen;
+      for await (const entry of isUnchanged ? [] : this.tree.entries(this.#state.root)) {
         if ((entry.version.get(actor) ?? 0) <= this.#counterAtOpen) continue;
         const write = this.nextWrite(entry.kind === 'deleted' ? 0n : mtimeNsOf(entry));
         entries.push(
@@ -286,13 +307,13 @@ function treeOver(nodes: NodeStore, share: ShareId): Tree {
   return new Tree(nodes, deriveKey('shoal manifest tree v1', shareIdToBytes(share)));
 }
 
-async function beginState(tree: Tree, headTime: number): Promise<LocalState> {
+async function beginState(tree: Tree): Promise<LocalState> {
   return {
     actor: actorIdFromBytes(randomBytes(8)),
     counter: 0,
     sequence: 0,
     root: await tree.emptyRoot(),
-    headTime,
+    headTime: 0,
   };
 }
 

@@ -5,6 +5,7 @@
 import type { ChunkId } from '../chunking/index.js';
 import { escapeForDisplay } from '../folder/index.js';
 import type { RelPath } from '../manifest/index.js';
+import { adoptTree } from './adopt.js';
 import type { ChunkSource } from './chunk-source.js';
 import type { OpenShare } from './open-share.js';
 import { repairChunks } from './repair-chunks.js';
@@ -31,6 +32,10 @@ export interface VerifyResult {
     readonly damaged: readonly ChunkId[];
     readonly missing: readonly ChunkId[];
   };
+  /** Pack files that are not as they were written, and what is wrong with them; 0 is the index. */
+  readonly packs: { readonly damaged: readonly { readonly pack: number; readonly problem: string }[] };
+  /** The index of the store was made again. */
+  readonly rebuilt: boolean;
   readonly repaired: number;
   readonly unrepaired: number;
   /** What was to be repaired and could not be, and why. */
@@ -41,7 +46,7 @@ export interface VerifyResult {
 }
 
 export interface Left {
-  readonly kind: 'chunk' | 'file';
+  readonly kind: 'chunk' | 'file' | 'pack';
   /** A chunk id, or a path as displayed. */
   readonly name: string;
   readonly reason: string;
@@ -50,11 +55,17 @@ export interface Left {
 export interface VerifyShareOptions extends VerifyOptions {
   /** Where chunks come from that are damaged or missing here; without it nothing is repaired. */
   readonly source?: ChunkSource | undefined;
+  /** Whether the own tree may be put together again where it is lost: not while somebody works with it. */
+  readonly mayAdopt?: boolean;
+  /** The index of the store was made again: what it says may be of an earlier time. */
+  readonly isRebuilt?: boolean;
   /** Told of each damaged or missing file, and of what was restored. */
   readonly onDamagedFile?: (path: RelPath) => void;
   readonly onRestored?: (path: RelPath) => void;
 }
 
+/** What stands for the index among the packs. */
+const indexNumber = 0;
 /** A recipe can be so deep that what is missing shows only after so many rounds. */
 const recipeRounds = 5;
 
@@ -70,6 +81,7 @@ async function verifyNow(share: OpenShare, options: VerifyShareOptions): Promise
   const verification = await Verification.open(share, options);
   await verification.verifyStore();
   await run.repairStore(verification);
+  await run.settlePacks(verification);
   await verification.verifyFiles();
   await run.repairFiles(verification);
   return run.result(verification, (options.now() - startedAt) / 1000);
@@ -80,6 +92,7 @@ class Run {
   readonly #options: VerifyShareOptions;
   readonly #chunks = new Tally<ChunkId>();
   readonly #files = new Tally<RelPath>();
+  readonly #packs = new Tally<number>();
   readonly #left: Left[] = [];
   /** Nodes of the own tree that were not there when the run began. */
   readonly #nodes: ChunkId[] = [];
@@ -92,10 +105,23 @@ class Run {
   async repairTree(): Promise<void> {
     const { source, signal } = this.#options;
     if (source === undefined) return;
-    const { healed, missing } = await repairTree(this.#share.replica, source, signal);
+    const { replica } = this.#share;
+    const { healed, missing } = await repairTree(replica, replica.root, source, signal);
     this.#nodes.push(...healed, ...missing);
     for (const id of healed) this.#chunks.repair(id);
-    for (const id of missing) this.#leaveChunk(id);
+    const mayAdopt = this.#options.mayAdopt === true;
+    if (mayAdopt && (missing.length > 0 || this.#options.isRebuilt === true) && (await this.#adopt(source))) {
+      // The tree has other nodes now: those that are gone are not missed any more.
+      for (const id of missing) this.#chunks.repair(id);
+    } else for (const id of missing) this.#leaveChunk(id);
+  }
+
+  /** @returns false if the peers have to be waited for */
+  async #adopt(source: ChunkSource): Promise<boolean> {
+    const { signal } = this.#options;
+    if ((await source.hasPeers()) && (await source.roots(signal)).length === 0) return false;
+    await adoptTree(this.#share, source, signal);
+    return true;
   }
 
   async repairStore({ findings }: Verification): Promise<void> {
@@ -112,6 +138,24 @@ class Run {
       await this.#findUnder(findings);
       wanted = this.#chunks.open(missing);
     }
+  }
+
+  /** Packs are as good as their chunks: once those are back, what is left of the packs is nothing to report. */
+  async settlePacks({ findings, rest }: Verification): Promise<void> {
+    const { source } = this.#options;
+    const packs = [...findings.packs.keys()];
+    if (source === undefined || packs.length === 0) return;
+    const lost = this.#chunks.unrepaired([...findings.chunks.damaged, ...findings.chunks.missing]);
+    if (lost > 0 || findings.unlisted > 0 || (rest !== undefined && rest.part !== 'files')) {
+      const reason = 'not all of its chunks are back yet';
+      for (const pack of packs) this.#left.push({ kind: 'pack', name: String(pack), reason });
+      return;
+    }
+    // An index that lost writes may have lost this device's count of its own: no dot is to be used twice.
+    if (packs.includes(indexNumber))
+      await this.#share.replica.takeNewActor(this.#share.replica.state.headTime);
+    await this.#share.store.chunks.settlePacks(packs);
+    for (const pack of packs) this.#packs.repair(pack);
   }
 
   async repairFiles({ findings }: Verification): Promise<void> {
@@ -138,11 +182,12 @@ class Run {
   }
 
   async result({ findings, rest }: Verification, seconds: number): Promise<VerifyResult> {
-    const { files, chunks, unlisted } = findings;
+    const { files, chunks, packs, unlisted } = findings;
     const missing = [...new Set([...chunks.missing, ...this.#nodes])].filter((id) => !chunks.damaged.has(id));
     const unrepaired =
       this.#chunks.unrepaired([...chunks.damaged, ...missing]) +
       this.#files.unrepaired([...files.damaged, ...files.missing]) +
+      this.#packs.unrepaired([...packs.keys()]) +
       unlisted;
     return {
       ok: unrepaired === 0,
@@ -158,7 +203,9 @@ class Run {
         missing: [...files.missing].map(escapeForDisplay),
       },
       chunks: { checked: chunks.checked, damaged: [...chunks.damaged], missing },
-      repaired: this.#chunks.repaired + this.#files.repaired,
+      packs: { damaged: [...packs].map(([pack, problem]) => ({ pack, problem })) },
+      rebuilt: this.#options.isRebuilt === true,
+      repaired: this.#chunks.repaired + this.#files.repaired + this.#packs.repaired,
       unrepaired,
       left: this.#left,
       quarantine: { path: '.shoal/quarantine', ...(await this.#share.folder.quarantineTotals()) },

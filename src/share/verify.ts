@@ -46,6 +46,8 @@ export interface Findings {
     readonly missing: Set<RelPath>;
   };
   readonly chunks: { checked: number; readonly damaged: Set<ChunkId>; readonly missing: Set<ChunkId> };
+  /** What is wrong with packs as a whole, by their numbers; 0 is the index. What they lost is among the chunks. */
+  readonly packs: Map<number, string>;
   /** Files whose recipe is not whole. */
   readonly unreadRecipes: Set<RelPath>;
   /** Findings beyond those that are kept. */
@@ -63,6 +65,7 @@ export class Verification {
   readonly findings: Findings = {
     files: { checked: 0, changed: 0, damaged: new Set(), missing: new Set() },
     chunks: { checked: 0, damaged: new Set(), missing: new Set() },
+    packs: new Map(),
     unreadRecipes: new Set(),
     unlisted: 0,
   };
@@ -127,6 +130,8 @@ export class Verification {
   }
 
   async #verifyStore(): Promise<void> {
+    for await (const { pack, problem } of this.#share.store.chunks.checkPacks(this.#options.signal))
+      if (this.findings.packs.size < findingsMax) this.findings.packs.set(pack, problem);
     if (this.#positions.next === 'references') await this.#verifyReferences();
     if (this.#positions.next === 'chunks') await this.#verifyChunks();
   }

@@ -206,7 +206,7 @@ function cancelled(): ShoalError {
 function lostIds(count: number): ShoalError {
   return new ShoalError(
     'STORE_DAMAGED',
-    `${count} chunks in the store have lost their ids: move the directory of the store away, but keep it, and start again.`,
+    `${count} chunks in the store have lost their ids: run \`shoal verify --repair\`.`,
     { data: { count } },
   );
 }

@@ -66,7 +66,7 @@ function sizeOf(operation: Operation): number {
 function damagedRecord(kind: RecordKind, key: string): ShoalError {
   return new ShoalError(
     'STORE_DAMAGED',
-    `A ${kind} record in the store is damaged: move the directory of the store away, but keep it, and start again: the folder is then scanned afresh.`,
+    `A ${kind} record in the store is damaged: run \`shoal verify --repair\`.`,
     { data: { kind, key } },
   );
 }

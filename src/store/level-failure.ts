@@ -30,8 +30,8 @@ const remedies: Readonly<Record<string, string>> = {
 export function storeUnopenable(directory: string, why: string, cause?: unknown): ShoalError {
   return new ShoalError(
     'STORE_UNOPENABLE',
-    `The store in ${directory} cannot be opened because ${why}: move that directory away, but keep it, and start again. ` +
-      'The folder is then scanned afresh, and what it lacks comes from the other devices.',
+    `The store in ${directory} cannot be opened because ${why}: run \`shoal verify --repair\`, ` +
+      'which makes its index again from what is left and keeps the old files in quarantine.',
     { data: { path: directory }, cause },
   );
 }
@@ -94,7 +94,7 @@ export function isUnreadable(error: unknown): boolean {
 function storeDamaged(directory: string, cause: unknown): ShoalError {
   return new ShoalError(
     'STORE_DAMAGED',
-    `A part of the store in ${directory} is damaged and cannot be read: move that directory away, but keep it, and start again.`,
+    `A part of the store in ${directory} is damaged and cannot be read: run \`shoal verify --repair\`.`,
     { data: { path: directory }, cause },
   );
 }

@@ -194,6 +194,8 @@ describe('describeVerify', () => {
     chunks: { checked: 9, damaged: [], missing: [] },
     complete: true,
     rest: null,
+    packs: { damaged: [] },
+    rebuilt: false,
     repaired: 0,
     unrepaired: 0,
     left: [],

@@ -160,6 +160,23 @@ describe('a share at rest', () => {
     expect(b.running.share.replica.root).toBe(root);
   });
 
+  it('fetches the nodes of its own tree, the root among them', async () => {
+    const { root } = b.running.share.replica;
+    await b.running.scanNow();
+    await stop(b);
+    // A damaged root, not a missing one: the share must not begin with an empty tree.
+    await editRaw(join(b.directory, '.shoal', 'store'), async (raw) => {
+      const value = Uint8Array.from((await raw.get(chunkKey(root))) ?? []);
+      await raw.put(chunkKey(root), value.with(20, (value[20] ?? 0) ^ 1));
+    });
+    expect(await verified(b, { repair: true })).toMatchObject({ ok: true, repaired: 1 });
+    await b.start({ watch: false });
+    running.push(b);
+    await untilEqual([a, b]);
+    expect(b.running.share.replica.root).toBe(root);
+    await expectContents(a);
+  });
+
   it('lists what nobody can give, when nobody can be reached, and repairs the rest', async () => {
     await rot(b.running.share, 'd/large.bin', 100);
     await rot(b.running.share, 'small.txt');

@@ -119,7 +119,7 @@ it('notices two chunks that changed places, and two records that did', async () 
   const damaged = {
     code: 'STORE_DAMAGED',
     data: { kind: 'head', key: 'a' },
-    message: expect.stringContaining('start again'),
+    message: expect.stringContaining('shoal verify --repair'),
   };
   await expect(store.getRecord('head', 'a')).rejects.toMatchObject(damaged);
   await expect(store.records('head').next()).rejects.toMatchObject(damaged);

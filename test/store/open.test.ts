@@ -29,7 +29,7 @@ async function fileNamed(directory: string, pattern: RegExp): Promise<string> {
   return join(directory, name);
 }
 
-const unopenable = { code: 'STORE_UNOPENABLE', message: expect.stringMatching(/move that directory away/) };
+const unopenable = { code: 'STORE_UNOPENABLE', message: expect.stringMatching(/shoal verify --repair/) };
 
 it('makes its directories for the owner only', async () => {
   const directory = await makeStore();
