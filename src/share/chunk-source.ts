@@ -90,7 +90,7 @@ export class SearchedPeers implements ChunkSource {
   readonly #options: SearchOptions;
   readonly #closing = new AbortController();
   #opening: Promise<{ mesh: Mesh; peers: ConnectedPeers }> | undefined;
-  #deadline = Number.POSITIVE_INFINITY;
+  #isTimeUp = false;
   /** What made the mesh useless. */
   #failure: { readonly error: unknown } | undefined;
   /** Called when a peer came, or time is up. */
@@ -115,7 +115,7 @@ export class SearchedPeers implements ChunkSource {
         continue;
       }
       const isHopeless = mesh.peers.every(({ device }) => asked.has(device));
-      if (left.length === 0 || isHopeless || this.#options.now() >= this.#deadline) return left;
+      if (left.length === 0 || isHopeless || this.#isTimeUp) return left;
       await this.#nextPeer(signal);
     }
   }
@@ -123,7 +123,7 @@ export class SearchedPeers implements ChunkSource {
   async roots(signal?: AbortSignal): Promise<ChunkId[]> {
     const { mesh, peers } = await this.#opened;
     const isHeard = (): boolean => mesh.peers.every(({ device }) => mesh.hasFreshHead(device));
-    while (!isHeard() && this.#options.now() < this.#deadline) {
+    while (!isHeard() && !this.#isTimeUp) {
       signal?.throwIfAborted();
       await this.#nextPeer(signal);
     }
@@ -173,9 +173,10 @@ export class SearchedPeers implements ChunkSource {
         onError: (error) => this.#fail(error),
       },
     });
-    const patience = this.#options.patienceMs ?? patienceMs;
-    this.#deadline = now() + patience;
-    const timer = setTimeout(() => this.#wakeAll(), patience);
+    const timer = setTimeout(() => {
+      this.#isTimeUp = true;
+      this.#wakeAll();
+    }, this.#options.patienceMs ?? patienceMs);
     this.#closing.signal.addEventListener('abort', () => clearTimeout(timer));
     mesh.start(await replica.signHead());
     return { mesh, peers: new ConnectedPeers(mesh) };

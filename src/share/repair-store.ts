@@ -10,6 +10,7 @@ import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ShoalError, systemCode } from '../error.js';
 import { rebuildStore } from '../store/index.js';
+import { pendingTicketKey } from './create.js';
 import type { Layout } from './layout.js';
 import type { Replica } from './replica.js';
 import { writeDurably } from './secrets.js';
@@ -34,9 +35,12 @@ export async function rebuildIndex(
   await rebuildStore(layout.store, { quarantine, signal: options.signal });
 }
 
-/** Takes a new actor if the store was rebuilt since the last one was taken. */
+/** Takes a new actor if the store was rebuilt since the last one was taken. Call once the members are known. */
 export async function settleRebuild(layout: Layout, replica: Replica): Promise<void> {
   if (!(await isThere(layout.rebuilt))) return;
+  // A ticket that was brought long ago may have come back; nobody answers a member that brings one.
+  if ((await replica.store.getRecord('member', replica.device)) !== undefined)
+    await replica.store.commit([{ kind: 'state', key: pendingTicketKey, delete: true }], { durable: true });
   await replica.takeNewActor(replica.state.headTime);
   await rm(layout.rebuilt);
 }
