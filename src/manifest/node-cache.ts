@@ -5,8 +5,8 @@
 import type { ChunkId } from '../chunking/index.js';
 import type { Node } from './node.js';
 
-/** Encoded bytes of the nodes kept: the leaves of some 50,000 entries. Decoded they take about five times as much. */
-const cachedBytesMax = 8 * 1024 * 1024;
+/** Encoded bytes of the nodes kept: the leaves of some 20,000 entries. Decoded they take about five times as much. */
+const cachedBytesMax = 3 * 1024 * 1024;
 
 export class NodeCache {
   /** Least recently used first. */

@@ -32,6 +32,7 @@ const workersMax = 8;
 /** One is being read while another one waits for its answer. */
 const jobsPerWorker = 2;
 const workerMemoryMb = 64;
+const workerYoungMemoryMb = 8;
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
@@ -119,7 +120,7 @@ export class IngestRunner {
       maxThreads: this.#workers,
       concurrentTasksPerWorker: jobsPerWorker,
       atomics: 'disabled', // a worker that waits for an answer must hear of its next task
-      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb },
+      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb, maxYoungGenerationSizeMb: workerYoungMemoryMb },
     });
   }
 }

@@ -47,7 +47,7 @@ const readingsMax = 3;
 /** Longer files have jobs of their own. */
 const sharedJobFileBytesMax = windowBytes / 4;
 /** Jobs prepared at once: the runner bounds how many really run. */
-const jobsAhead = 32;
+const jobsAhead = 8;
 
 /** What an entry without file content says of itself. */
 export function ingestedWithoutReading(found: Exclude<FoundThing, FoundFile>): Ingested {
