@@ -144,7 +144,19 @@ export class Replica {
     const history = await RootHistory.open(options.store);
     const replica = new Replica({ ...options, tree, nodes, state, history, activity: new Activity() });
     if (known === undefined) await replica.exclusive(() => replica.commit({}));
+    else await replica.#noteRoot();
     return replica;
+  }
+
+  /**
+   * A root that no head was signed over (by `init`, or before a crash) is a state of the folder all the same. One that
+   * cannot be read is not: it could not be brought back, and would stop every collection.
+   */
+  async #noteRoot(): Promise<void> {
+    const { root, sequence } = this.#state;
+    if ((await this.nodes.get(root)) === undefined) return;
+    const noted = await this.history.note({ time: this.#now(), root }, sequence);
+    if (noted.length > 0) await this.store.commit(noted, { durable: false });
   }
 
   /** The own tree as the store has it, without the nodes that are in memory. */

@@ -76,6 +76,16 @@ describe('a collection of a share', () => {
     for await (const { ok } of share.store.chunks.verify()) expect(ok).toBe(true);
   });
 
+  it('keeps what `init` took in, though no head was signed over it', async () => {
+    await share.close();
+    share = await shareOf(join(scratch.path, 'other'), { 'a.txt': long() });
+    const first = share.replica.root;
+    await write('a.txt', long());
+    await snapshot();
+    expect((await collectAfter(0.5)).roots.kept).toBe(2);
+    expect(await missing(first)).toEqual([]);
+  });
+
   it('thins the states between, and keeps those that are retained whole', async () => {
     for (let count = 0; count < 5; count++) {
       await write('a.txt', long());
