@@ -19,7 +19,7 @@ import { decodeHead } from '../trust/index.js';
 import { Mark, UnreadableNode } from './mark.js';
 import type { OpenShare } from './open-share.js';
 import type { NotedRoot } from './root-history.js';
-import { storeBytes } from './store-bytes.js';
+import { diskBytesUnder } from './space.js';
 
 export interface CollectOptions {
   /** Roots older than this are dropped. */
@@ -58,11 +58,11 @@ export interface CollectResult {
 export function collect(share: OpenShare, options: CollectOptions): Promise<CollectResult> {
   return share.replica.collecting(async () => {
     const startedAt = options.now();
-    const bytesBefore = await storeBytes(share.layout.store);
+    const bytesBefore = await diskBytesUnder(share.layout.store);
     const found = await collectNow(share, options);
     return {
       ...found,
-      store: { bytesBefore, bytesAfter: await storeBytes(share.layout.store) },
+      store: { bytesBefore, bytesAfter: await diskBytesUnder(share.layout.store) },
       seconds: (options.now() - startedAt) / 1000,
     };
   });
