@@ -4,6 +4,9 @@
  *
  * Bounded: the history is thinned when it has grown by `notesPerThinning`, and by every collection. A record goes
  * before the chunks that only it needs, so no record ever names a tree that was collected.
+ *
+ * A damaged record keeps nobody from working: it is passed over where roots are noted. A collection ends at it, as it
+ * is not known what it kept.
  */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
@@ -30,6 +33,8 @@ export interface Thinning {
   readonly changes: readonly RecordChange[];
 }
 
+type OnDamage = 'throw' | 'pass over';
+
 const notesPerThinning = 1000;
 /** 2^53 has 16 digits. */
 const timeDigits = 16;
@@ -48,7 +53,7 @@ export class RootHistory {
 
   static async open(store: RecordStore): Promise<RootHistory> {
     let last: ChunkId | undefined;
-    for await (const { root } of rootRecords(store)) last = root;
+    for await (const { root } of rootRecords(store, 'pass over')) last = root;
     return new RootHistory(store, last);
   }
 
@@ -64,18 +69,25 @@ export class RootHistory {
     const note: RecordChange = { kind: 'root', key: keyOf(time, sequence), value: encodeRoot(root) };
     if (this.#notesSinceThinning < notesPerThinning) return [note];
     this.#notesSinceThinning = 0;
-    return [note, ...(await this.thin(time, keepMsDefault)).changes];
+    return [note, ...(await this.#thin(time, keepMsDefault, 'pass over')).changes];
   }
 
   /** The noted roots, oldest first, as they are when the iteration begins. @throws ShoalError STORE_DAMAGED */
   async *roots(): AsyncGenerator<NotedRoot> {
-    for await (const { time, root } of rootRecords(this.#store)) yield { time, root };
+    for await (const { time, root } of rootRecords(this.#store, 'throw')) yield { time, root };
   }
 
-  /** What is to be kept and dropped at `now`; nothing is dropped before `changes` are committed. */
-  async thin(now: number, keepMs: number): Promise<Thinning> {
+  /**
+   * What is to be kept and dropped at `now`; nothing is dropped before `changes` are committed.
+   * @throws ShoalError STORE_DAMAGED
+   */
+  thin(now: number, keepMs: number): Promise<Thinning> {
+    return this.#thin(now, keepMs, 'throw');
+  }
+
+  async #thin(now: number, keepMs: number, onDamage: OnDamage): Promise<Thinning> {
     const records: RootRecord[] = [];
-    for await (const record of rootRecords(this.#store)) records.push(record);
+    for await (const record of rootRecords(this.#store, onDamage)) records.push(record);
     const isKept = retained(
       records.map(({ time }) => time),
       now,
@@ -90,11 +102,13 @@ export class RootHistory {
   }
 }
 
-async function* rootRecords(store: RecordStore): AsyncGenerator<RootRecord> {
-  for await (const [key, bytes] of store.records('root')) {
+async function* rootRecords(store: RecordStore, onDamage: OnDamage): AsyncGenerator<RootRecord> {
+  const passOver = onDamage === 'pass over';
+  for await (const [key, bytes] of store.records('root', passOver ? { onDamage: () => undefined } : {})) {
     const time = keyForm.exec(key)?.[1];
-    if (time === undefined) throw damaged(key);
-    yield { key, time: Number(time), root: decodeRoot(key, bytes) };
+    const root = decodeRoot(bytes);
+    if (time !== undefined && root !== undefined) yield { key, time: Number(time), root };
+    else if (!passOver) throw damaged(key);
   }
 }
 
@@ -107,20 +121,21 @@ function encodeRoot(root: ChunkId): Uint8Array {
   return encode([1, chunkIdToBytes(root)], rfc8949EncodeOptions);
 }
 
-function decodeRoot(key: string, bytes: Uint8Array): ChunkId {
+/** undefined if `bytes` are not a root's. */
+function decodeRoot(bytes: Uint8Array): ChunkId | undefined {
   try {
     const fields: unknown = decode(bytes);
-    if (Array.isArray(fields) && fields.length === 2 && fields[0] === 1 && fields[1] instanceof Uint8Array)
-      return chunkIdFromBytes(fields[1]);
-  } catch (cause) {
-    throw damaged(key, cause);
+    const isRoot = Array.isArray(fields) && fields.length === 2 && fields[0] === 1;
+    return isRoot && fields[1] instanceof Uint8Array ? chunkIdFromBytes(fields[1]) : undefined;
+  } catch {
+    return undefined; // not CBOR, or not an id
   }
-  throw damaged(key);
 }
 
-function damaged(key: string, cause?: unknown): ShoalError {
-  return new ShoalError('STORE_DAMAGED', 'A root record in the store is damaged: run `shoal verify`.', {
-    data: { kind: 'root', key },
-    ...(cause === undefined ? {} : { cause }),
-  });
+function damaged(key: string): ShoalError {
+  return new ShoalError(
+    'STORE_DAMAGED',
+    'A root record in the store is damaged, so it is not known what it kept: run `shoal verify --repair`, then try again.',
+    { data: { kind: 'root', key } },
+  );
 }

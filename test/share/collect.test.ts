@@ -14,7 +14,7 @@ import {
   type CollectResult,
   collect,
 } from '../../src/share/collect.js';
-import type { OpenShare } from '../../src/share/open-share.js';
+import { type OpenShare, openShare } from '../../src/share/open-share.js';
 import { deviceIdFromBytes, generateKeyPair, signHead } from '../../src/trust/index.js';
 import { scratchDirectory } from './peer.js';
 import { put, scanOf, shareOf } from './replica-at-rest.js';
@@ -140,6 +140,19 @@ describe('a collection of a share', () => {
     expect(result).toMatchObject({ ok: false, unreadable: first, freed: { chunks: 0, bytes: 0 } });
     expect(await share.store.chunks.totals()).toEqual(before);
     expect((await collectAfter(31)).ok).toBe(true); // the state that needs it is dropped
+  });
+
+  it('ends at a damaged record of the history, which keeps nobody from working', async () => {
+    const key = '0000000000000001-0000000000000001';
+    await share.store.commit([{ kind: 'root', key, value: Uint8Array.of(9) }], { durable: true });
+    const before = await share.store.chunks.totals();
+    await expect(collectAfter(31)).rejects.toMatchObject({ code: 'STORE_DAMAGED', data: { key } });
+    expect(await share.store.chunks.totals()).toEqual(before);
+    const { layout } = share;
+    await share.close();
+    share = await openShare(layout, { now: Date.now });
+    await write('a.txt', long());
+    expect(await missing(await snapshot())).toEqual([]);
   });
 
   it('waits for a scan that had begun, and keeps what it found', async () => {
