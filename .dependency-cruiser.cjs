@@ -3,7 +3,10 @@ const PURE = '^src/(manifest|gossip|transfer)/';
 const LAYERS = [
   ['^commands/', '^src/(cli|share|error)'],
   ['^src/cli/', '^src/(cli|share|error)'],
-  ['^src/share/', '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error|worker-file)'],
+  [
+    '^src/share/',
+    '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error|worker-file)',
+  ],
   ['^src/folder/', '^src/(folder|manifest|chunking|error|worker-file)'],
   ['^src/store/', '^src/(store|manifest|chunking|trust|error)'],
   ['^src/network/', '^src/(network|gossip|transfer|chunking|trust|error)'],

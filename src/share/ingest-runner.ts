@@ -120,7 +120,10 @@ export class IngestRunner {
       maxThreads: this.#workers,
       concurrentTasksPerWorker: jobsPerWorker,
       atomics: 'disabled', // a worker that waits for an answer must hear of its next task
-      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb, maxYoungGenerationSizeMb: workerYoungMemoryMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: workerMemoryMb,
+        maxYoungGenerationSizeMb: workerYoungMemoryMb,
+      },
     });
   }
 }

@@ -32,7 +32,7 @@ const mebibyte = 1024 * 1024;
 const settings = {
   keyEncoding: 'view',
   valueEncoding: 'view',
-  compression: true, // keys and stat records shrink to a third; chunks do not, and are left as they are
+  compression: false, // small chunks are compressed already, and ids do not compress
   writeBufferSize: 16 * mebibyte, // up to two of these are in memory
   maxFileSize: 16 * mebibyte,
   cacheSize: 32 * mebibyte,
