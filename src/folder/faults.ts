@@ -64,5 +64,5 @@ export function asIoError(error: unknown, doing: string, path: string): unknown 
 export function asReasonUnknown(error: unknown): string {
   const code = systemCode(error);
   if (error instanceof ShoalError || code === undefined) throw error;
-  return reasonsOfBlocking.get(code) ?? `the system says ${code}`;
+  return reasonsOfBlocking.get(code) ?? adviceOnFaults.get(code) ?? `the system says ${code}`;
 }

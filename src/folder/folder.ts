@@ -108,6 +108,8 @@ export class Folder {
     const path = parseRelPath(ignoreFileName);
     const found = await this.look(path, noRules);
     if (found === undefined) return noRules;
+    if (found.kind === 'unreadable')
+      throw new ShoalError('IO', `Cannot read ${ignoreFileName}: ${found.reason}.`, { data: { path } });
     const file = await this.read(path);
     try {
       return new IgnoreRules(await readIgnoreText(file));

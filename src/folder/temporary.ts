@@ -84,7 +84,7 @@ export class TemporaryFiles {
       if (isDiscarded) return;
       isDiscarded = true;
       await closeDescriptor(descriptor);
-      this.enter((at) => removeIfThere(at(name)));
+      this.#remove(name);
     };
     try {
       await writeAll(descriptor, content, signal);
@@ -101,15 +101,14 @@ export class TemporaryFiles {
   symlink(target: string, mtimeNs: bigint): Temporary {
     const name = newName();
     const seconds = asSeconds(mtimeNs);
-    const remove = (): void => this.enter((at) => removeIfThere(at(name)));
     this.enter((at) => symlinkSync(target, at(name)));
     try {
       this.enter((at) => lutimesSync(at(name), seconds, seconds));
     } catch (error) {
-      remove();
+      this.#remove(name);
       throw error;
     }
-    return { name, setPermissions: () => undefined, discard: async () => remove() };
+    return { name, setPermissions: () => undefined, discard: async () => this.#remove(name) };
   }
 
   /** Removes everything in the directory. @returns how many things that were */
@@ -118,6 +117,15 @@ export class TemporaryFiles {
     const names = await readdir(directory);
     for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
     return names.length;
+  }
+
+  /** @throws ShoalError IO; then the next `clean` removes it */
+  #remove(name: string): void {
+    try {
+      this.enter((at) => removeIfThere(at(name)));
+    } catch (error) {
+      throw asIoError(error, 'remove a file in', temporaryDirectory.join('/'));
+    }
   }
 
   #attempt<T>(path: string, act: () => T): T {

@@ -72,6 +72,8 @@ class Batch {
   readonly #applied: Step[] = [];
   readonly #differing: RelPath[] = [];
   readonly #blocked = new Map<RelPath, string>();
+  /** Where the folder failed: what stands there is to be settled by recover.ts. */
+  readonly #unsure = new Set<RelPath>();
   readonly #stats = new Map<RelPath, FileStat | undefined>();
 
   constructor(replica: Replica, folder: Folder, signal: AbortSignal | undefined) {
@@ -86,7 +88,9 @@ class Batch {
       this.#applied.push(step);
       return;
     }
+    this.#unsure.add(step.path);
     const placed = await this.#place(step);
+    this.#unsure.delete(step.path);
     if (placed.outcome === 'differs') this.#differing.push(step.path);
     else if (placed.outcome === 'blocked') this.#blocked.set(step.path, placed.reason);
     else {
@@ -112,7 +116,8 @@ class Batch {
       touched.map(({ path }) => path),
       adjusted.map(({ path }) => path),
     );
-    await this.#replica.commit({ entries, removed, stats, journalDone: steps.map(({ path }) => path) });
+    const journalDone = steps.map(({ path }) => path).filter((path) => !this.#unsure.has(path));
+    await this.#replica.commit({ entries, removed, stats, journalDone });
   }
 
   result(overtaken: readonly RelPath[]): ApplyResult {
