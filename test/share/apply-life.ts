@@ -28,7 +28,7 @@ import { type ScanResult, scan } from '../../src/share/scan.js';
 import { writeSecrets } from '../../src/share/secrets.js';
 import { importSecretKey, shareIdFromBytes } from '../../src/trust/index.js';
 import { seededBytes } from '../chunking/seeded-bytes.js';
-import { CrashDisk, mountPoint } from '../support/crash-disk/crash-disk.js';
+import { type Call, CrashDisk, faultAt, mountPoint } from '../support/crash-disk/crash-disk.js';
 import { everyCrash } from '../support/crash-disk/every-crash.js';
 import { mount, theDisk } from '../support/crash-disk/mount.js';
 import { seedCrypto } from '../support/crash-disk/seeded-crypto.js';
@@ -66,6 +66,8 @@ const changes: Readonly<Record<string, Change>> = {
 const untouched = { m: 'the user has this', 'n/o': 'and this' };
 const edited = 'h-edited';
 const edit = "the user's own";
+/** A file that the user adds with the edit. */
+const added = { name: 'p/added', bytes: large(20, 6000) };
 
 /** What happened, and how many operations of the disk had been made then. */
 interface Life {
@@ -119,8 +121,18 @@ async function make(name: string, state: State): Promise<void> {
   else await writeFile(full, state);
 }
 
-/** Takes over the peer's changes, in the order of a plan. */
-async function takeOver(start: CrashDisk): Promise<Life> {
+/** A peer's changes, ready to be carried out, and the moment at which the user edited one of the files. */
+interface Prepared {
+  readonly disk: CrashDisk;
+  readonly open: OpenShare;
+  readonly steps: readonly ReadyStep[];
+  readonly before: ReadonlyMap<RelPath, Entry>;
+  readonly after: ReadonlyMap<RelPath, Entry | undefined>;
+  readonly editedAt: number;
+  readonly editIsSafeAt: number;
+}
+
+async function prepare(start: CrashDisk): Promise<Prepared> {
   const disk = mount(start);
   const open = await openOnDisk();
   const before = new Map<RelPath, Entry>();
@@ -130,7 +142,11 @@ async function takeOver(start: CrashDisk): Promise<Life> {
   await open.store.chunks.sync();
   const editedAt = disk.operations.length;
   await userEdits();
-  const editIsSafeAt = disk.operations.length;
+  return { disk, open, steps, before, after, editedAt, editIsSafeAt: disk.operations.length };
+}
+
+/** Takes over the peer's changes, in the order of a plan. @returns when the contents were begun, and when all was done */
+async function carryOut({ disk, open, steps }: Prepared): Promise<Pick<Life, 'contentsFrom' | 'appliedAt'>> {
   const directories = steps.filter(({ after: entry }) => entry?.kind === 'directory');
   const deletions = steps.filter(({ work }) => work === 'delete');
   const contents = steps.filter((step) => !directories.includes(step) && !deletions.includes(step));
@@ -142,15 +158,16 @@ async function takeOver(start: CrashDisk): Promise<Life> {
   const appliedAt = disk.operations.length;
   await open.replica.signHead();
   await scanOnDisk(open);
-  await open.close();
-  return { disk, before, after, editedAt, editIsSafeAt, contentsFrom, appliedAt };
+  return { contentsFrom, appliedAt };
 }
 
 async function userEdits(): Promise<void> {
-  const full = join(layout.root, edited);
+  const [full, addition] = [join(layout.root, edited), join(layout.root, added.name)];
   await writeFile(full, edit);
+  await mkdir(dirname(addition));
+  await writeFile(addition, added.bytes);
   const disk = theDisk();
-  for (const what of [full, layout.root]) {
+  for (const what of [full, addition, dirname(addition), layout.root]) {
     const { number } = disk.open(what, 0);
     disk.sync(number, 'all');
     disk.close(number);
@@ -221,8 +238,18 @@ async function checkShare(life: Life, count: number): Promise<void> {
     expect(Buffer.from(await readFile(join(layout.root, name))).toString(), name).toBe(text);
     expect(await entryAt(open, path(name)), name).toEqual(life.before.get(path(name)));
   }
+  if (count >= life.editIsSafeAt) await checkAddition(open);
   expect((await scanOnDisk(open)).changed, 'changes found by a second scan').toBe(0);
   await open.close();
+}
+
+async function checkAddition(open: OpenShare): Promise<void> {
+  expect(Buffer.compare(await readFile(join(layout.root, added.name)), added.bytes), 'the added file').toBe(
+    0,
+  );
+  const entry = await entryAt(open, path(added.name));
+  if (entry?.kind !== 'file') expect.fail('the added file is not in the tree');
+  expect(Buffer.compare(await inStore(open, entry), added.bytes), 'the added file in the store').toBe(0);
 }
 
 async function checkPath(
@@ -297,7 +324,46 @@ async function textAt(name: RelPath): Promise<string> {
 /** Takes over the changes, and looks at `states` crashes in the course of it. */
 export async function playShareCrashes({ seed, states }: { seed: number; states: number }): Promise<void> {
   seedCrypto(seed);
-  const life = await takeOver(await shareAtRest());
+  const prepared = await prepare(await shareAtRest());
+  const life = { ...prepared, ...(await carryOut(prepared)) };
+  await prepared.open.close();
   expect(life.disk.openPaths(), 'files left open').toEqual([]);
   await everyCrash(life.disk, { states, seed }, (_, { count }) => checkShare(life, count));
+}
+
+/** What goes wrong while the changes are taken over. */
+export interface FaultPlan {
+  readonly code: string;
+  readonly kinds: readonly Call['what'][];
+  readonly goesOn: boolean;
+  /** The calls that fail, one in each run: every `stride`th from this one on. */
+  readonly first: number;
+  readonly stride: number;
+}
+
+/**
+ * Takes over the changes again and again, each time with a fault at a later call, and looks at the share after the process
+ * has ended. @returns the errors that were told
+ */
+export async function playShareFaults({ code, kinds, goesOn, first, stride }: FaultPlan): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const atRest = await shareAtRest();
+  for (let number = first; ; number += stride) {
+    seedCrypto(number);
+    const prepared = await prepare(atRest.settled());
+    const { disk, open } = prepared;
+    const calls = disk.calls;
+    disk.fault = faultAt(calls + number, code, kinds, { goesOn });
+    await carryOut(prepared).catch((error: unknown) => errors.push(error));
+    await open.close().catch((error: unknown) => errors.push(error));
+    disk.fault = () => undefined;
+    const isOver = disk.calls < calls + number;
+    const never = Number.POSITIVE_INFINITY;
+    await checkShare({ ...prepared, contentsFrom: never, appliedAt: never }, disk.operations.length).catch(
+      (cause: unknown) => {
+        throw new Error(`after ${code} at call ${number}: ${String(cause)}`, { cause });
+      },
+    );
+    if (isOver) return errors;
+  }
 }

@@ -64,18 +64,19 @@ function sample(seed: number): SampleChunk {
   return chunk;
 }
 
-export function openStore(): Promise<Store> {
-  return Store.open(storeDirectory, {
-    packBytesMax,
-    onDamage: (id) => expect.fail(`chunk ${id} is said to be damaged after a crash`),
-  });
+/** @param onDamage - by default a test fails: a power cut damages nothing that the store speaks of */
+export function openStore(
+  onDamage = (id: string): void => expect.fail(`chunk ${id} is said to be damaged after a crash`),
+): Promise<Store> {
+  return Store.open(storeDirectory, { packBytesMax, onDamage });
 }
 
-/** Lives on in `store` for so many steps. @returns the store that is open then */
+/** Lives on in `store` for so many steps, and tells of each opening. @returns the store that is open then */
 export async function live(
   store: Store,
   ledger: Ledger,
   { seed, steps }: { seed: number; steps: number },
+  onOpen: (store: Store) => void = () => {},
 ): Promise<Store> {
   const choice = new SeededChoice(seed);
   let open = store;
@@ -89,6 +90,7 @@ export async function live(
     else {
       await open.close();
       open = await openStore();
+      onOpen(open);
     }
   }
   return open;
