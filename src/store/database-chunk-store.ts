@@ -33,6 +33,8 @@ export interface ChunkStoreParts {
   readonly damage: DamageList;
   /** Puts on the disk all that was put before: a step of `queue`. */
   readonly sync: () => Promise<void>;
+  /** Names of damaged files of the database, where it has files of its own. */
+  readonly damagedTables?: (() => Promise<readonly string[]>) | undefined;
 }
 
 /** A chunk that a collection moves is looked up again; each collection moves it once at most. */

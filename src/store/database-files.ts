@@ -14,7 +14,8 @@ const dataName = /^\d+\.(?:log|ldb|sst)$/;
 export const packsName = 'packs';
 
 /** All that LevelDB makes in its directory. */
-const databaseName = /^(?:CURRENT|LOCK|LOG|LOG\.old|lost|MANIFEST-\d+|\d+\.(?:log|ldb|sst|dbtmp))$/;
+const databaseName =
+  /^(?:CURRENT|LOCK|LOG|LOG\.old|lost|MANIFEST-\d+|checked-tables|\d+\.(?:log|ldb|sst|dbtmp))$/;
 
 /** Where `rebuildStore` makes a new index: a directory whose name says how far it has come. */
 export const rebuildNames = { making: 'index.new', ready: 'index.ready', moving: 'index.moving' } as const;

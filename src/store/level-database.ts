@@ -14,6 +14,7 @@ import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { systemCode } from '../error.js';
+import { noteCheckedTables, takeCheckedTables } from './checked-tables.js';
 import type { Database, Operation } from './database.js';
 import { checkFiles } from './database-files.js';
 import type { KeyRange } from './key.js';
@@ -68,7 +69,7 @@ export class LevelDatabase implements Database {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await syncFile(dirname(directory)); // or all that is synced in it may be nowhere after a power cut
       await checkFiles(directory);
-      const [damaged] = await damagedLiveTables(directory);
+      const [damaged] = await damagedLiveTables(directory, await takeCheckedTables(directory));
       if (damaged !== undefined) throw storeUnopenable(directory, `its table ${damaged} is damaged`);
       const level = new Level<Uint8Array, Uint8Array>(directory, settings);
       await level.open();
@@ -103,6 +104,15 @@ export class LevelDatabase implements Database {
     } catch (error) {
       const failure = openFailure(directory, error);
       if (failure.code === 'SHARE_BUSY') throw failure;
+    }
+  }
+
+  /** Names of the tables that are damaged, now. @throws ShoalError STORE_FAILED */
+  async damagedTables(): Promise<readonly string[]> {
+    try {
+      return await damagedLiveTables(this.directory);
+    } catch (error) {
+      throw readFailure(this.directory, error);
     }
   }
 
@@ -193,6 +203,12 @@ export class LevelDatabase implements Database {
 
   async close(): Promise<void> {
     await this.level.close();
+    try {
+      await noteCheckedTables(this.directory);
+    } catch (error) {
+      // Without it the next start takes longer; a disk that is full or gone is told to whoever writes.
+      if (systemCode(error) === undefined) throw error;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '../error.js';
 import { crc32c } from './crc32c.js';
 import { FieldReader } from './level-field-reader.js';
 import { liveTables } from './level-manifest.js';
@@ -21,10 +22,17 @@ const maskDelta = 0xa282ead8;
 /** Longest table that is looked at: LevelDB makes them of 16 MiB here, and a little more. */
 const tableBytesMax = 256 * 1024 * 1024;
 
-/** Names of the tables that LevelDB would read and that are damaged. Reads all of each. @throws what reading throws */
-export async function damagedLiveTables(directory: string): Promise<string[]> {
+/**
+ * Names of the tables that LevelDB would read and that are damaged. Reads all of each.
+ * @param checked - names of tables that need no look
+ * @throws what reading throws
+ */
+export async function damagedLiveTables(
+  directory: string,
+  checked: ReadonlySet<string> = new Set(),
+): Promise<string[]> {
   const live = new Set(await liveTables(directory));
-  return damagedTables(directory, (name) => live.has(Number.parseInt(name, 10)));
+  return damagedTables(directory, (name) => live.has(Number.parseInt(name, 10)) && !checked.has(name));
 }
 
 /** Names of the damaged tables among those in `directory` that are `wanted`. */
@@ -35,9 +43,20 @@ export async function damagedTables(
   const damaged: string[] = [];
   for (const name of await readdir(directory)) {
     if (!tableName.test(name) || !wanted(name)) continue;
-    if (!isIntact(await readFile(join(directory, name)))) damaged.push(name);
+    const table = await readIfThere(join(directory, name));
+    if (table !== undefined && !isIntact(table)) damaged.push(name);
   }
   return damaged;
+}
+
+/** Undefined if a compaction has removed it since it was listed. */
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Where a block is in its table, without what follows it. */

@@ -25,12 +25,16 @@ interface Parts {
   readonly database: Database;
   readonly packs: Packs;
   readonly queue: WriteQueue;
+  /** Names of damaged files of the database, where it has files of its own. */
+  readonly damagedTables?: (() => Promise<readonly string[]>) | undefined;
 }
 
 /** As `ChunkStore.checkPacks`. */
 export async function* checkPacks(parts: Parts, signal?: AbortSignal): AsyncGenerator<PackDamage> {
   const { packs, queue } = parts;
-  if ((await parts.database.get(lostWritesKey)) !== undefined) yield { pack: indexNumber, problem: 'index' };
+  const damagedTables = (await parts.damagedTables?.()) ?? [];
+  const hasLostWrites = (await parts.database.get(lostWritesKey)) !== undefined;
+  if (hasLostWrites || damagedTables.length > 0) yield { pack: indexNumber, problem: 'index' };
   const { numbers, failure } = await notedNumbers(parts.database);
   for (const pack of await packs.numbers()) numbers.add(pack);
   for (const pack of [...numbers].sort((a, b) => a - b)) {

@@ -51,6 +51,13 @@ export interface OpenCollection {
   end(): void;
 }
 
+interface StoreParts {
+  readonly database: Database;
+  readonly packs: Packs;
+  /** Names of damaged files of the database, where it has files of its own. */
+  readonly damagedTables?: () => Promise<readonly string[]>;
+}
+
 export class Store implements OpenStore {
   readonly chunks: ChunkStore;
   private readonly recordStore: RecordStore;
@@ -60,18 +67,23 @@ export class Store implements OpenStore {
   /** Whether something may have been written that is not on the disk. */
   private unsynced = true;
 
+  private readonly database: Database;
+  private readonly packs: Packs;
+
   private constructor(
-    private readonly database: Database,
-    private readonly packs: Packs,
+    parts: StoreParts,
     private readonly writer: ChunkWriter,
     damage: DamageList,
   ) {
+    const { database, packs } = parts;
+    this.database = database;
+    this.packs = packs;
     this.queue = new WriteQueue(async (chunks) => {
       this.unsynced = true;
       await writer.write(chunks);
     });
     const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
-    this.chunkStore = new DatabaseChunkStore({ database, packs, queue: this.queue, writer, damage, sync });
+    this.chunkStore = new DatabaseChunkStore({ ...parts, queue: this.queue, writer, damage, sync });
     this.chunks = this.chunkStore;
     this.recordStore = new DatabaseRecordStore(database, (operations, options) =>
       this.writeInOrder(operations, options),
@@ -94,7 +106,7 @@ export class Store implements OpenStore {
       packs = await FilePacks.open(directory, state, { bytesMax: options.packBytesMax });
       if (version < formatVersion) await migrate({ database, packs }, version);
       await noteStrays(database, packs, state?.pack ?? 0);
-      return await Store.over({ database, packs }, options);
+      return await Store.over({ database, packs, damagedTables: () => database.damagedTables() }, options);
     } catch (error) {
       await packs?.close();
       await database.close();
@@ -103,12 +115,10 @@ export class Store implements OpenStore {
   }
 
   /** A store over a database that is open and of the right format, and its packs. */
-  static async over(
-    { database, packs }: { database: Database; packs: Packs },
-    options: StoreOptions = {},
-  ): Promise<Store> {
+  static async over(parts: StoreParts, options: StoreOptions = {}): Promise<Store> {
+    const { database, packs } = parts;
     const damage = new DamageList(options.onDamage ?? (() => {}));
-    return new Store(database, packs, await ChunkWriter.open(database, packs, damage), damage);
+    return new Store(parts, await ChunkWriter.open(database, packs, damage), damage);
   }
 
   getRecord(kind: RecordKind, key: string): Promise<Uint8Array | undefined> {
