@@ -29,8 +29,8 @@ export interface StartedJob {
 
 /** More threads than this would wait for the disk and for this thread. */
 const workersMax = 8;
-/** One is being read while another one waits for its answer. */
-const jobsPerWorker = 2;
+/** One is read while others wait for their answer, or for the disk. */
+const jobsPerWorker = 4;
 const workerMemoryMb = 64;
 const workerYoungMemoryMb = 8;
 export class IngestRunner {

@@ -16,7 +16,7 @@ import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
-import type { PendingChunk } from './write-queue.js';
+import type { FinishBatch, PendingChunk } from './write-queue.js';
 
 export class ChunkWriter {
   /** Batches written since the store was opened: tells whether a count made meanwhile still holds. */
@@ -46,22 +46,30 @@ export class ChunkWriter {
     this.current = counted;
   }
 
-  /** Writes those of `chunks`, all different, that are not stored intact, and the totals with them: all or none. */
-  async write(chunks: readonly PendingChunk[]): Promise<void> {
+  /**
+   * Writes those of `chunks`, all different, that are not stored intact, and the totals with them: all or none. First their
+   * records are appended; what is returned puts these on the disk, and then tells the database of them.
+   */
+  async write(chunks: readonly PendingChunk[]): Promise<FinishBatch> {
     const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
     const added = chunks.filter((_, index) => stored[index] === undefined);
     const replaced = await this.damaged(chunks, stored);
     const locations = new Map<ChunkId, PackLocation>();
     const values = await this.writePacked([...added, ...replaced], locations);
-    if (values.length === 0) return;
-    // A replaced chunk was counted when it first came: the same id is the same plain bytes.
-    const totals = added.map(totalsOf).reduce(addTotals, this.current);
-    values.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
-    await this.database.write(values, { sync: false });
-    this.current = totals;
-    this.revision += 1;
-    for (const chunk of replaced) this.damage.forget(chunk.id);
-    for (const [id, location] of locations) this.recent.note(id, location);
+    return async () => {
+      if (values.length === 0) return;
+      // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
+      // Such a chunk would count as a duplicate when it comes again, and be lost for good.
+      if (locations.size > 0) await this.packs.sync();
+      // A replaced chunk was counted when it first came: the same id is the same plain bytes.
+      const totals = added.map(totalsOf).reduce(addTotals, this.current);
+      values.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
+      await this.database.write(values, { sync: false });
+      this.current = totals;
+      this.revision += 1;
+      for (const chunk of replaced) this.damage.forget(chunk.id);
+      for (const [id, location] of locations) this.recent.note(id, location);
+    };
   }
 
   /** Takes chunks out, and their totals with them: all or none. What they took in packs stays until those are rewritten. */
@@ -102,9 +110,6 @@ export class ChunkWriter {
     const packed = chunks.filter((chunk) => chunk.packed);
     if (packed.length === 0) return operations;
     const places = await this.packs.append(packed.map((chunk) => chunk.written));
-    // Before the database speaks of them: after a power cut its log may be whole where the pack, though as long as it
-    // was, has zeros. Such a chunk would count as a duplicate when it comes again, and be lost for good.
-    await this.packs.sync();
     packed.forEach(({ id, key, encoded: { codec, plainLength, bytes } }, index) => {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');

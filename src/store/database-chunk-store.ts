@@ -79,7 +79,7 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async flush(): Promise<void> {
-    await this.parts.queue.step(async () => {});
+    await this.parts.queue.flush();
   }
 
   async sync(): Promise<void> {

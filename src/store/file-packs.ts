@@ -41,7 +41,6 @@ import {
 } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
 import type { PackState, Packs } from './packs.js';
-import { Writeback } from './writeback.js';
 
 /** Longest pack in bytes, without its footer, unless a single batch is longer. */
 const packBytesMax = 256 * 1024 * 1024;
@@ -74,9 +73,10 @@ interface FilePacksOptions {
 
 export class FilePacks implements Packs {
   private readonly descriptors: PackDescriptors;
-  /** Open for writing and not synced since, the tail among them when it is. */
+  /** Open for writing and written since a sync of them began, the tail among them when it is. */
   private readonly unsynced = new Set<FileHandle>();
-  private readonly writeback = new Writeback();
+  /** Ends when the sync that was begun last does; once one has failed all later ones do. */
+  private syncing: Promise<void> = Promise.resolve();
   private directoryUnsynced = true;
   private tail: Tail | undefined;
   private notes: Operation[] = [];
@@ -125,17 +125,13 @@ export class FilePacks implements Packs {
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
     try {
       const tail = await this.tailFor(records);
-      this.unsynced.add(tail.file);
-      await writeAll(tail.file, records, tail.end);
-      const before = tail.end;
-      const places = records.map((record) => {
+      await this.write(tail.file, records, tail.end);
+      return records.map((record) => {
         const place = { pack: tail.pack, offset: tail.end };
         tail.table.add(tail.end, record);
         tail.end += record.length;
         return place;
       });
-      this.writeback.note(tail.file, tail.end - before);
-      return places;
     } catch (error) {
       throw writeFailure(this.directory, error);
     }
@@ -223,30 +219,45 @@ export class FilePacks implements Packs {
     }
   }
 
-  async sync(): Promise<void> {
-    try {
-      await this.writeback.settled();
-      for (const file of this.unsynced) {
-        await file.datasync();
-        this.unsynced.delete(file);
-        if (file !== this.tail?.file) await file.close();
-      }
-      if (this.directoryUnsynced) await syncDirectory(this.directory);
-      this.directoryUnsynced = false;
-    } catch (error) {
-      throw syncFailure(this.directory, error);
-    }
+  sync(): Promise<void> {
+    this.syncing = this.syncing.then(() => this.syncNow());
+    return this.syncing;
   }
 
   async close(): Promise<void> {
     this.closed = true;
+    await this.syncing.catch(() => undefined); // who asked for it has been told
     const written = new Set(this.unsynced);
     if (this.tail !== undefined) written.add(this.tail.file);
     this.tail = undefined;
     this.unsynced.clear();
-    await this.writeback.stopped();
     await this.descriptors.close();
     await Promise.all(Array.from(written, (file) => file.close()));
+  }
+
+  /** Others may append meanwhile: what is written after this began is for the next one. */
+  private async syncNow(): Promise<void> {
+    const files = [...this.unsynced];
+    this.unsynced.clear();
+    try {
+      for (const file of files) await file.datasync();
+      if (this.directoryUnsynced) {
+        this.directoryUnsynced = false;
+        await syncDirectory(this.directory);
+      }
+      for (const file of files) if (file !== this.tail?.file && !this.unsynced.has(file)) await file.close();
+    } catch (error) {
+      for (const file of files) this.unsynced.add(file); // to be closed
+      throw syncFailure(this.directory, error);
+    }
+  }
+
+  private async write(file: FileHandle, parts: readonly Uint8Array[], at: number): Promise<void> {
+    try {
+      await writeAll(file, parts, at);
+    } finally {
+      this.unsynced.add(file); // only now: a sync that began meanwhile may have missed a part
+    }
   }
 
   /** The pack that `records` go to. */
@@ -278,13 +289,12 @@ export class FilePacks implements Packs {
     let note: PackNote = { storeId: this.storeId, length: end, footerHash: undefined };
     if (tables !== undefined) {
       const footer = encodeFooter(header, tables, end);
-      this.unsynced.add(file);
-      await writeAll(file, [footer.bytes], end);
+      await this.write(file, [footer.bytes], end);
       note = { ...note, length: end + footer.bytes.length, footerHash: footer.hash };
     }
+    this.unsynced.add(file); // the next sync closes it
     this.tail = undefined;
     this.notes.push(noteOperation(pack, note));
-    if (!this.unsynced.has(file)) await file.close();
   }
 
   private async createTail(pack: number): Promise<Tail> {
@@ -292,7 +302,7 @@ export class FilePacks implements Packs {
     this.lastPack = pack;
     this.unsynced.add(file);
     this.directoryUnsynced = true;
-    await writeAll(file, [encodePackHeader(this.storeId, pack)], 0);
+    await this.write(file, [encodePackHeader(this.storeId, pack)], 0);
     return { file, pack, end: packHeaderBytes, table: new PackTable(), tableFrom: packHeaderBytes };
   }
 

@@ -1,6 +1,6 @@
 /**
- * What the store asks of its packs, so that tests can put failing ones in their place. One caller appends and syncs, one
- * call at a time; reads may come at any time.
+ * What the store asks of its packs, so that tests can put failing ones in their place. One caller appends, one call
+ * at a time; reads and syncs may come at any time.
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import type { Operation } from './database.js';
@@ -61,7 +61,10 @@ export interface Packs {
   /** Bytes that can still be written before the disk is full. @throws ShoalError STORE_FAILED */
   freeBytes(): Promise<number>;
 
-  /** Puts everything appended on the disk. @throws ShoalError STORE_FAILED */
+  /**
+   * Puts everything on the disk that was appended before the call.
+   * @throws ShoalError STORE_FAILED; once it has, always
+   */
   sync(): Promise<void>;
 
   close(): Promise<void>;

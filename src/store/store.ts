@@ -80,7 +80,7 @@ export class Store implements OpenStore {
     this.packs = packs;
     this.queue = new WriteQueue(async (chunks) => {
       this.unsynced = true;
-      await writer.write(chunks);
+      return writer.write(chunks);
     });
     const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
     this.chunkStore = new DatabaseChunkStore({ ...parts, queue: this.queue, writer, damage, sync });

@@ -1,8 +1,11 @@
 /**
- * The order of writes. One line of chunks and steps (commits, flushes), worked off front to back by one loop: so a step
- * comes after all that was put before it. Chunks that stand next to each other are written as one batch.
+ * The order of writes. One line of chunks and steps (commits), worked off front to back by one loop: so a step comes after
+ * all that was put before it. Chunks that stand next to each other are written as one batch, in two parts: the next
+ * batch begins when the first part of the one before is done, if it is a full one, else when all before it are written;
+ * and the second parts follow in the same order. So one batch is appended while another one goes to the disk.
  *
  * Invariants:
+ * - A step begins when both parts of every batch before it are done, and no batch begins before it has ended.
  * - Bounded: `put` resolves only while the chunks in line take less than `queueBytesMax`.
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
@@ -21,18 +24,25 @@ export interface PendingChunk {
   readonly packed: boolean;
 }
 
-/** Writes one batch of different chunks, all or none. */
-export type WriteChunks = (chunks: readonly PendingChunk[]) => Promise<void>;
+/** The second part of writing a batch: after it the chunks are seen by those who read. */
+export type FinishBatch = () => Promise<void>;
+/** Writes one batch of different chunks, all or none: does the first part, and says how to do the second. */
+export type WriteChunks = (chunks: readonly PendingChunk[]) => Promise<FinishBatch>;
 
-interface Step {
-  readonly run: () => Promise<void>;
+interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
+interface Step extends Waiter {
+  readonly run: () => Promise<void>;
+}
+
 type Task =
   | { readonly kind: 'chunk'; readonly chunk: PendingChunk }
-  | { readonly kind: 'step'; readonly step: Step };
+  | { readonly kind: 'step'; readonly step: Step }
+  /** Resolves when all before it is written, and holds nothing up. */
+  | { readonly kind: 'mark'; readonly mark: Waiter };
 
 const mebibyte = 1024 * 1024;
 /** Most bytes of chunks in line before `put` waits. */
@@ -45,11 +55,19 @@ const chunkOverheadBytes = 256;
 export class WriteQueue {
   private readonly line: Task[] = [];
   private readonly pending = new Map<ChunkId, PendingChunk>();
+  /** Of all pending chunks. */
   private bytes = 0;
+  /** Of those whose writing has not begun. */
+  private bytesInLine = 0;
+  /** Batches whose second part is not done. */
+  private unfinished = 0;
+  private wake: () => void = () => undefined;
   private working = false;
   private closed = false;
   private failure: { readonly error: unknown } | undefined;
-  private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  private waiting: Waiter[] = [];
+  /** The second parts that were begun. Never rejects. */
+  private finishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly writeChunks: WriteChunks) {}
 
@@ -69,7 +87,9 @@ export class WriteQueue {
     if (!this.pending.has(chunk.id)) {
       this.pending.set(chunk.id, chunk);
       this.bytes += cost(chunk);
+      this.bytesInLine += cost(chunk);
       this.append({ kind: 'chunk', chunk });
+      if (this.bytesInLine >= batchBytesMax) this.wake();
     }
     if (this.bytes >= queueBytesMax) await this.room();
   }
@@ -78,6 +98,14 @@ export class WriteQueue {
   async step(run: () => Promise<void>): Promise<void> {
     this.assertOpen();
     await this.appendStep(run);
+  }
+
+  /** Resolves when everything in line is written. @throws the failure, if there is one */
+  async flush(): Promise<void> {
+    this.assertOpen();
+    await new Promise<void>((resolve, reject) => {
+      this.append({ kind: 'mark', mark: { resolve, reject } });
+    });
   }
 
   /** Works off the line, refuses all that comes later. @throws the failure, if there is one */
@@ -105,6 +133,7 @@ export class WriteQueue {
     for (let front = this.line[0]; front !== undefined; front = this.line[0]) {
       try {
         if (front.kind === 'step') await this.runStep(front.step);
+        else if (front.kind === 'mark') this.passMark(front.mark);
         else await this.writeFrontBatch();
       } catch (error) {
         this.fail(error);
@@ -114,27 +143,59 @@ export class WriteQueue {
   }
 
   private async runStep(step: Step): Promise<void> {
+    await this.finishing;
+    if (this.failure !== undefined) return; // it was rejected with all the others
     await step.run(); // still in line: should it fail, it is rejected with all the others
     this.line.shift();
     step.resolve();
   }
 
+  private passMark({ resolve, reject }: Waiter): void {
+    this.line.shift();
+    void this.finishing.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
+  }
+
   private async writeFrontBatch(): Promise<void> {
+    if (this.unfinished > 0 && this.bytesInLine < batchBytesMax) await this.fullOrFinished();
+    if (this.failure !== undefined) return;
     const batch = this.frontBatch();
-    await this.writeChunks(batch);
+    const finish = await this.writeChunks(batch);
     this.line.splice(0, batch.length);
+    for (const chunk of batch) this.bytesInLine -= cost(chunk);
+    this.unfinished++;
+    this.finishing = this.finishing.then(() => this.finishBatch(batch, finish));
+  }
+
+  /** Never rejects. */
+  private async finishBatch(batch: readonly PendingChunk[], finish: FinishBatch): Promise<void> {
+    if (this.failure !== undefined) return;
+    try {
+      await finish();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     for (const chunk of batch) {
       this.pending.delete(chunk.id);
       this.bytes -= cost(chunk);
     }
+    this.unfinished--;
+    this.wake();
     if (this.bytes < queueBytesMax) this.release((waiter) => waiter.resolve());
+  }
+
+  /** Resolves when there are chunks for a full batch in line, or one batch less is unfinished. */
+  private fullOrFinished(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
   }
 
   private frontBatch(): PendingChunk[] {
     const batch: PendingChunk[] = [];
     let bytes = 0;
     for (const task of this.line) {
-      if (task.kind === 'step') break;
+      if (task.kind !== 'chunk') break;
       bytes += cost(task.chunk);
       if (batch.length > 0 && bytes > batchBytesMax) break;
       batch.push(task.chunk);
@@ -143,12 +204,14 @@ export class WriteQueue {
   }
 
   private fail(error: unknown): void {
-    this.failure = { error };
+    this.failure ??= { error };
     for (const task of this.line.splice(0)) {
-      if (task.kind === 'step') task.step.reject(error);
+      if (task.kind === 'step') task.step.reject(this.failure.error);
+      if (task.kind === 'mark') task.mark.reject(this.failure.error);
     }
     this.pending.clear();
     this.bytes = 0;
+    this.wake();
     this.release((waiter) => waiter.reject(error));
   }
 
@@ -158,7 +221,7 @@ export class WriteQueue {
     });
   }
 
-  private release(wake: (waiter: { resolve: () => void; reject: (error: unknown) => void }) => void): void {
+  private release(wake: (waiter: Waiter) => void): void {
     const waiters = this.waiting;
     this.waiting = [];
     waiters.forEach(wake);
