@@ -53,7 +53,9 @@ export function describeEvent(event: Exclude<ShareEvent, { event: 'pending' }>):
     case 'damage':
       return 'path' in event
         ? `damaged: ${printable(event.path)}: run \`shoal verify --repair\``
-        : `damaged chunk ${shortId(event.id)}: it will be fetched again; run \`shoal verify\``;
+        : `damaged chunk ${shortId(event.id)}: it is brought back if a file here or a peer has it`;
+    case 'healed':
+      return `healed ${countOf(event.ids.length, 'chunk')} of the store`;
     case 'report':
       return printable(event.text);
     case 'error':

@@ -3,15 +3,18 @@
  * every change of the own tree becomes a signed head that the mesh announces. `watch` keeps it running, `sync` runs it
  * until the members agree.
  */
+import { type ChunkId, parseChunkId } from '../chunking/index.js';
 import { isShoalError, ShoalError } from '../error.js';
 import { escapeForDisplay } from '../folder/index.js';
 import type { RelPath } from '../manifest/index.js';
 import type { DeviceId, SignedHead } from '../trust/index.js';
 import type { ApplyResult } from './apply.js';
 import { type BlockedPath, BlockedPaths } from './blocked-paths.js';
+import { ConnectedPeers } from './chunk-source.js';
 import { claimMembership, pendingTicket } from './claim.js';
 import { portTries, writeConfig } from './config.js';
 import type { ShareListener } from './event.js';
+import { Healer } from './healer.js';
 import { saveMembership } from './membership-copy.js';
 import { Mesh } from './mesh.js';
 import type { OpenShare } from './open-share.js';
@@ -61,6 +64,7 @@ export class Daemon {
   readonly #scans: ScanLoop;
   readonly #pulls: PullLoop;
   readonly #blocked: BlockedPaths;
+  readonly #healer: Healer;
   /** Of the payload that went to each peer, what was told by `sent`. */
   readonly #sentTold = new Map<DeviceId, number>();
   readonly #stop = new AbortController();
@@ -80,6 +84,17 @@ export class Daemon {
     this.#mesh = mesh;
     this.#options = options;
     this.#blocked = new BlockedPaths(options.listener);
+    this.#healer = new Healer({
+      share,
+      source: new ConnectedPeers(mesh),
+      // What could not be scanned, merged or served for want of them is tried again.
+      onHealed: (ids) => {
+        options.listener({ event: 'healed', ids });
+        this.#scans.hint('everything');
+        this.poke();
+      },
+      onError: (error) => this.#onError(error),
+    });
     this.#scans = new ScanLoop({
       scanOptions: () => this.#scanOptions(),
       onScanned: (result, seconds, places) => this.#onScanned(result, seconds, places),
@@ -224,6 +239,7 @@ export class Daemon {
       state,
       detail,
     });
+    if (state === 'connected') this.#healer.poke();
     this.poke();
   }
 
@@ -253,10 +269,16 @@ export class Daemon {
     this.#onError(error);
   }
 
+  /** A chunk in the store turned out damaged. */
+  onDamage(id: ChunkId): void {
+    this.#healer.note(id);
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#watcher?.close();
     this.#mesh.fetcher.close();
+    await this.#healer.close();
     await this.#scans.close();
     await this.#pulls.close();
     await this.#mesh.close();
@@ -434,6 +456,8 @@ export class Daemon {
       this.#blocked.noteSpace(error.message);
       return;
     }
+    if (isShoalError(error, 'CHUNK_MISSING') && typeof error.data.id === 'string')
+      this.#healer.note(parseChunkId(error.data.id));
     const code = error instanceof ShoalError ? error.code : 'BUG';
     const text = error instanceof Error ? error.message : String(error);
     this.#options.listener({ event: 'error', code, text: escapeForDisplay(text) });

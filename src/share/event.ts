@@ -27,6 +27,8 @@ export type ShareEvent =
   /** A chunk of the store, or a file, whose bytes are not what they should be. */
   | { readonly event: 'damage'; readonly id: string }
   | { readonly event: 'damage'; readonly path: string }
+  /** Chunks that were damaged or missing in the store are back. */
+  | { readonly event: 'healed'; readonly ids: readonly string[] }
   | { readonly event: 'report'; readonly text: string }
   | { readonly event: 'error'; readonly code: string; readonly text: string };
 

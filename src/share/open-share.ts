@@ -2,6 +2,7 @@
  * An open share: settings, keys, store, folder and replica of one share, held by this process. Whoever opens it
  * holds the store's lock until `close`.
  */
+import type { ChunkId } from '../chunking/index.js';
 import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
 import { decodeMemberRecord, type Role } from '../trust/index.js';
@@ -26,7 +27,7 @@ export interface OpenShare {
 export interface OpenOptions {
   readonly now: () => number;
   /** A chunk in the store turned out damaged: it is not served, and is fetched again when it is needed. */
-  readonly onDamage?: (id: string) => void;
+  readonly onDamage?: (id: ChunkId) => void;
 }
 
 /** What this device may do, by its own member record; undefined while it has none. */

@@ -27,10 +27,14 @@ export async function recover(replica: Replica, folder: Folder): Promise<number>
   let settled = 0;
   for await (const [key, bytes] of replica.store.records('journal')) {
     const path = pathOfKey(key);
-    await replica.exclusive(() =>
-      settle(replica, folder, path, bytes.length === 0 ? undefined : decodeEntry(bytes)),
-    );
-    settled++;
+    const entry = bytes.length === 0 ? undefined : decodeEntry(bytes);
+    try {
+      await replica.exclusive(() => settle(replica, folder, path, entry));
+      settled++;
+    } catch (error) {
+      // The own tree is damaged there: the journal keeps the path until it is whole again.
+      if (!isShoalError(error, 'CHUNK_MISSING')) throw error;
+    }
   }
   return settled;
 }

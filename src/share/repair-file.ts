@@ -1,10 +1,11 @@
 /**
  * Restores one file or symlink that is damaged or missing to what its entry says.
  *
- * Order of writes: the content is written whole in `.shoal/tmp` -> what stands at the path is kept in quarantine, on
- * the disk -> the content takes its place, by rename -> it is synced -> the stat cache vouches for it. A crash before the
- * rename leaves the damaged file, which the stat cache vouches for no more: it is in doubt and not an edit (rot.ts). A
- * crash after it leaves a file with its entry's time: the next scan reads it, and restores it if it is torn.
+ * Order of writes: the content is written whole in `.shoal/tmp` -> the stat cache forgets the path, durably -> what
+ * stands there is kept in quarantine, on the disk -> the content takes its place, by rename -> it is synced -> the stat
+ * cache vouches for it. A crash anywhere between leaves a path without a stat record: whatever stands there is read by
+ * the next scan, and if it is not the entry's content it is torn and restored, or in doubt, and not an edit (rot.ts). A
+ * record of the damaged file would make an edit of the one that took its place, should that rot in turn.
  * The last look at the path and the rename are one step of `folder.place`: what a user wrote meanwhile stays.
  */
 import { isShoalError } from '../error.js';
@@ -82,7 +83,10 @@ async function replace(
   await folder.assertPresent();
   if (!sameEntry(await replica.tree.get(replica.root, path), entry)) return { outcome: 'overtaken' };
   const found = await folder.look(path, await folder.loadIgnore());
-  const expected = await setAside(share, entry, found, options);
+  const objection = await objectionTo(share, entry, found);
+  if (objection !== undefined) return objection;
+  await replica.commit({ stats: new Map([[path, undefined]]) });
+  const expected = setAside(share, entry, found, options);
   if ('outcome' in expected) return expected;
   const content = staged === undefined ? {} : { content: staged };
   const placed = await folder.place({ entry, expected, ...content }, options.signal);
@@ -94,25 +98,33 @@ async function replace(
   return { outcome: 'repaired' };
 }
 
-/** Keeps what stands there, if it is damaged. @returns what stands there then, or why it is to be left alone */
-async function setAside(
+/** Why what stands there is to be left alone, if it is. */
+async function objectionTo(
   { replica, folder }: OpenShare,
   entry: FileEntry | SymlinkEntry,
   found: Found | undefined,
-  { run }: FileRepairOptions,
-): Promise<Expected | FileRepair> {
-  if (found === undefined) return { kind: 'absent' };
+): Promise<FileRepair | undefined> {
+  if (found === undefined) return undefined;
   if (found.kind !== entry.kind || (found.kind !== 'file' && found.kind !== 'symlink'))
     return { outcome: 'overtaken' };
   const record = await statRecordOf(replica, entry.path);
   if (entry.kind === 'file' && judgeDifference(entry, found.stat, record) === 'edit')
     return { outcome: 'overtaken' };
   const held = await folder.quarantineTotals();
-  if (held.files > 0 && held.bytes + found.stat.size > quarantineBytesMax) {
-    const reason = `the quarantine holds ${held.bytes} bytes and takes no more: look through .shoal/quarantine and remove what you do not need`;
-    return { outcome: 'left', reason };
-  }
-  const kept: FileStat | undefined = folder.keepInQuarantine(entry.path, found.stat, run);
+  if (held.files === 0 || held.bytes + found.stat.size <= quarantineBytesMax) return undefined;
+  const reason = `the quarantine holds ${held.bytes} bytes and takes no more: look through .shoal/quarantine and remove what you do not need`;
+  return { outcome: 'left', reason };
+}
+
+/** Keeps what stands there. @returns what stands there then: a link changes the ctime */
+function setAside(
+  { folder }: OpenShare,
+  { path }: FileEntry | SymlinkEntry,
+  found: Found | undefined,
+  { run }: FileRepairOptions,
+): Expected | FileRepair {
+  if (found?.kind !== 'file' && found?.kind !== 'symlink') return { kind: 'absent' };
+  const kept: FileStat | undefined = folder.keepInQuarantine(path, found.stat, run);
   return kept === undefined ? { outcome: 'overtaken' } : { kind: found.kind, stat: kept };
 }
 

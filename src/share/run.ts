@@ -2,6 +2,7 @@
  * Running a share in this process, with its control socket: what `watch` and `sync` do. And asking the process
  * that runs one, where there is one: what every other command does first.
  */
+import type { ChunkId } from '../chunking/index.js';
 import { isShoalError, ShoalError } from '../error.js';
 import { escapeForDisplay } from '../folder/index.js';
 import { encodeTicket } from '../trust/index.js';
@@ -34,8 +35,8 @@ export async function runShare<T>(
   options: DaemonOptions,
   task: (daemon: Daemon) => Promise<T>,
 ): Promise<T> {
-  const share = await openPatiently(layout, options);
   let daemon: Daemon | undefined;
+  const share = await openPatiently(layout, options, (id) => daemon?.onDamage(id));
   let control: ControlServer | undefined;
   try {
     // The socket opens first, so that other commands find who holds the lock; they wait until the daemon has started.
@@ -85,13 +86,20 @@ export async function askOrOpen<T>(
 }
 
 /** Opens the share; waits a little while an ending process holds it. @throws ShoalError SHARE_BUSY */
-export async function openPatiently(layout: Layout, options: DaemonOptions): Promise<OpenShare> {
+export async function openPatiently(
+  layout: Layout,
+  options: DaemonOptions,
+  onDamage: (id: ChunkId) => void = () => undefined,
+): Promise<OpenShare> {
   const deadline = options.now() + lockPatienceMs;
   for (;;) {
     try {
       return await openShare(layout, {
         now: options.now,
-        onDamage: (id) => options.listener({ event: 'damage', id }),
+        onDamage: (id) => {
+          options.listener({ event: 'damage', id });
+          onDamage(id);
+        },
       });
     } catch (error) {
       if (!isShoalError(error, 'SHARE_BUSY') || options.now() >= deadline || options.signal.aborted)

@@ -264,7 +264,12 @@ describe('events', () => {
       { event: 'held', deletions: 21, of: 30 },
       '21 deletions of 30 files held back: if they are meant, run `shoal approve`.',
     ],
-    [{ event: 'damage', id }, 'damaged chunk abababababab: it will be fetched again; run `shoal verify`'],
+    [
+      { event: 'damage', id },
+      'damaged chunk abababababab: it is brought back if a file here or a peer has it',
+    ],
+    [{ event: 'damage', path: 'x\n' }, 'damaged: x\\n: run `shoal verify --repair`'],
+    [{ event: 'healed', ids: [id] }, 'healed 1 chunk of the store'],
     [{ event: 'report', text: 'hello\u0007' }, 'hello\\u{7}'],
     [{ event: 'error', code: 'IO', text: 'disk full' }, 'error: disk full'],
   ] as unknown as [Exclude<ShareEvent, { event: 'pending' }>, string][];

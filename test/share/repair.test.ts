@@ -11,6 +11,7 @@ import { type VerifyResult, verify } from '../../src/share/index.js';
 import { layoutOf } from '../../src/share/layout.js';
 import { chunkKey } from '../../src/store/key.js';
 import { editRaw } from '../store/raw-database.js';
+import { poll } from '../support/patience.js';
 import { fileEntry, rot } from './damage.js';
 import { Peer, scratchDirectory, untilEqual } from './peer.js';
 
@@ -77,6 +78,22 @@ async function lose(peer: Peer, ids: readonly ChunkId[]): Promise<void> {
   });
 }
 
+/** Flips a bit of a chunk that lies in the index of a share at rest. */
+async function damageValue(peer: Peer, id: ChunkId): Promise<void> {
+  await editRaw(join(peer.directory, '.shoal', 'store'), async (raw) => {
+    const value = Uint8Array.from((await raw.get(chunkKey(id))) ?? []);
+    await raw.put(chunkKey(id), value.with(20, (value[20] ?? 0) ^ 1));
+  });
+}
+
+/** Resolves when the store of a running share has the chunk, intact. */
+async function untilHealed({ running }: Peer, id: ChunkId): Promise<void> {
+  await poll(async () => ((await running.share.store.chunks.get(id)) === undefined ? undefined : true), {
+    until: `${id} was healed`,
+    patienceMs: 20_000,
+  });
+}
+
 async function damagePacks(peer: Peer): Promise<void> {
   const packs = join(peer.directory, '.shoal', 'store', 'packs');
   for (const name of await readdir(packs)) await truncate(join(packs, name), 100);
@@ -114,6 +131,22 @@ describe('a running share', () => {
     expect(share.replica.root).toBe(root);
     expect(await verified(b, { repair: false })).toMatchObject({ ok: true });
     expect(b.events).toContainEqual({ event: 'damage', path: 'd/large.bin' });
+  });
+
+  it('heals in the background what turns out damaged while it is served or scanned', async () => {
+    const { share } = b.running;
+    const { root } = share.replica;
+    await stop(b);
+    await damagePacks(b);
+    await damageValue(b, root);
+    await b.start({ watch: false });
+    running.push(b);
+    await untilHealed(b, root);
+    await untilEqual([a, b]);
+    expect(b.running.share.replica.root).toBe(root);
+    // What is asked for by a peer is met now.
+    for await (const { id, ok } of b.running.share.store.chunks.verify()) if (!ok) await untilHealed(b, id);
+    expect(await verified(b, { repair: false })).toMatchObject({ ok: true });
   });
 
   it('never tells a peer of rot: the peer keeps the good version', async () => {
@@ -165,10 +198,7 @@ describe('a share at rest', () => {
     await b.running.scanNow();
     await stop(b);
     // A damaged root, not a missing one: the share must not begin with an empty tree.
-    await editRaw(join(b.directory, '.shoal', 'store'), async (raw) => {
-      const value = Uint8Array.from((await raw.get(chunkKey(root))) ?? []);
-      await raw.put(chunkKey(root), value.with(20, (value[20] ?? 0) ^ 1));
-    });
+    await damageValue(b, root);
     expect(await verified(b, { repair: true })).toMatchObject({ ok: true, repaired: 1 });
     await b.start({ watch: false });
     running.push(b);
