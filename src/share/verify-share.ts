@@ -109,11 +109,17 @@ class Run {
     const { healed, missing } = await repairTree(replica, replica.root, source, signal);
     this.#nodes.push(...healed, ...missing);
     for (const id of healed) this.#chunks.repair(id);
-    const mayAdopt = this.#options.mayAdopt === true;
-    if (mayAdopt && (missing.length > 0 || this.#options.isRebuilt === true) && (await this.#adopt(source))) {
+    const isLost = missing.length > 0 || this.#options.isRebuilt === true || (await this.#isBegunAnew());
+    if (this.#options.mayAdopt === true && isLost && (await this.#adopt(source))) {
       // The tree has other nodes now: those that are gone are not missed any more.
       for (const id of missing) this.#chunks.repair(id);
     } else for (const id of missing) this.#leaveChunk(id);
+  }
+
+  /** Whether the store knows nothing of the folder yet: as after a `join`, or when it was lost. */
+  async #isBegunAnew(): Promise<boolean> {
+    const { root, state, tree } = this.#share.replica;
+    return state.counter === 0 && root === (await tree.emptyRoot());
   }
 
   /** @returns false if the peers have to be waited for */

@@ -12,7 +12,7 @@ import { layoutOf } from '../../src/share/layout.js';
 import { chunkKey } from '../../src/store/key.js';
 import { editRaw } from '../store/raw-database.js';
 import { poll } from '../support/patience.js';
-import { fileEntry, rot } from './damage.js';
+import { fileEntry, flipBit, rot } from './damage.js';
 import { Peer, scratchDirectory, untilEqual } from './peer.js';
 
 let scratch: { path: string; remove: () => Promise<void> };
@@ -205,6 +205,20 @@ describe('a share at rest', () => {
     await untilEqual([a, b]);
     expect(b.running.share.replica.root).toBe(root);
     await expectContents(a);
+  });
+
+  it('gets its tree and store back from the peer when the store is gone, and takes no rot for an edit', async () => {
+    await stop(b);
+    await flipBit(join(b.directory, 'd/large.bin'), 300_000);
+    await rm(join(b.directory, '.shoal', 'store'), { recursive: true });
+    const result = await verified(b, { repair: true });
+    expect(result).toMatchObject({ ok: true, unrepaired: 0, files: { damaged: ['d/large.bin'] } });
+    await b.start({ watch: false });
+    running.push(b);
+    await untilEqual([a, b]);
+    await expectContents(a);
+    await expectContents(b);
+    expect(await readdir(join(a.directory, 'd'))).toEqual(['large.bin', 'other.txt']);
   });
 
   it('lists what nobody can give, when nobody can be reached, and repairs the rest', async () => {
