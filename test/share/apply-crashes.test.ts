@@ -13,7 +13,7 @@ vi.mock(
 vi.mock('node:crypto', async () => (await import('../support/crash-disk/seeded-crypto.js')).seededCrypto);
 vi.mock('level', () => import('../support/crash-disk/crash-level.js'));
 
-const states = 500;
+const states = 600;
 
 it('leaves each path as it was or as it is to be, and takes nothing of that for an edit', async () => {
   expect(await playShareCrashes({ seed: 1, states })).toBeUndefined();

@@ -28,10 +28,11 @@ import { type ScanResult, scan } from '../../src/share/scan.js';
 import { writeSecrets } from '../../src/share/secrets.js';
 import { importSecretKey, shareIdFromBytes } from '../../src/trust/index.js';
 import { seededBytes } from '../chunking/seeded-bytes.js';
-import { type Call, CrashDisk, faultAt, mountPoint } from '../support/crash-disk/crash-disk.js';
-import { everyCrash } from '../support/crash-disk/every-crash.js';
+import { type Call, CrashDisk, faultAt, mountPoint, someCrash } from '../support/crash-disk/crash-disk.js';
+import { everyCrash, mountAfter } from '../support/crash-disk/every-crash.js';
 import { mount, theDisk } from '../support/crash-disk/mount.js';
 import { seedCrypto } from '../support/crash-disk/seeded-crypto.js';
+import { SeededChoice } from '../support/seeded-choice.js';
 
 const layout = layoutOf(`${mountPoint}/share`);
 const path = (name: string): RelPath => parseRelPath(name);
@@ -76,8 +77,12 @@ interface Life {
   readonly after: ReadonlyMap<RelPath, Entry | undefined>;
   readonly editedAt: number;
   readonly editIsSafeAt: number;
+  /** From here on a torn file may be one that no scan can see. */
   readonly contentsFrom: number;
   readonly appliedAt: number;
+  readonly headAt: number;
+  /** Of the head that was signed then. */
+  readonly sequence: number;
 }
 
 function openOnDisk(): Promise<OpenShare> {
@@ -146,7 +151,7 @@ async function prepare(start: CrashDisk): Promise<Prepared> {
 }
 
 /** Takes over the peer's changes, in the order of a plan. @returns when the contents were begun, and when all was done */
-async function carryOut({ disk, open, steps }: Prepared): Promise<Pick<Life, 'contentsFrom' | 'appliedAt'>> {
+async function carryOut({ disk, open, steps }: Prepared): Promise<Omit<Life, keyof Prepared>> {
   const directories = steps.filter(({ after: entry }) => entry?.kind === 'directory');
   const deletions = steps.filter(({ work }) => work === 'delete');
   const contents = steps.filter((step) => !directories.includes(step) && !deletions.includes(step));
@@ -157,8 +162,10 @@ async function carryOut({ disk, open, steps }: Prepared): Promise<Pick<Life, 'co
   await apply(open.replica, open.folder, deletions);
   const appliedAt = disk.operations.length;
   await open.replica.signHead();
+  const headAt = disk.operations.length;
+  const { sequence } = open.replica.state;
   await scanOnDisk(open);
-  return { contentsFrom, appliedAt };
+  return { contentsFrom, appliedAt, headAt, sequence };
 }
 
 async function userEdits(): Promise<void> {
@@ -230,7 +237,9 @@ async function checkShare(life: Life, count: number): Promise<void> {
   const open = await openOnDisk();
   for await (const [key] of open.store.records('journal')) expect.fail(`${key} is still in the journal`);
   expect(theDisk().list(layout.temporary), 'temporary files').toEqual([]);
-  const own = open.replica.state.actor;
+  const { actor: own, sequence } = open.replica.state;
+  if (count >= life.headAt)
+    expect(sequence, 'the number of the last head').toBeGreaterThanOrEqual(life.sequence);
   const { unsettled, held } = await scanOnDisk(open);
   expect({ unsettled, held }).toEqual({ unsettled: [], held: undefined });
   for (const name of Object.keys(changes)) await checkPath(open, life, { name: path(name), count, own });
@@ -328,8 +337,16 @@ export async function playShareCrashes({ seed, states }: { seed: number; states:
   const life = { ...prepared, ...(await carryOut(prepared)) };
   await prepared.open.close();
   expect(life.disk.openPaths(), 'files left open').toEqual([]);
-  await everyCrash(life.disk, { states, seed }, (_, { count }) => checkShare(life, count));
+  await everyCrash(life.disk, { states: Math.floor(states / 2), seed }, async (disk, crash) => {
+    await checkShare(life, crash.count);
+    // And the mending is cut off as well.
+    mountAfter(disk, someCrash(disk, new SeededChoice(crash.seed)));
+    await checkShare({ ...life, contentsFrom: 0 }, crash.count);
+  });
 }
+
+const never = Number.POSITIVE_INFINITY;
+const nothingDone = { contentsFrom: never, appliedAt: never, headAt: never, sequence: 0 };
 
 /** What goes wrong while the changes are taken over. */
 export interface FaultPlan {
@@ -358,12 +375,9 @@ export async function playShareFaults({ code, kinds, goesOn, first, stride }: Fa
     await open.close().catch((error: unknown) => errors.push(error));
     disk.fault = () => undefined;
     const isOver = disk.calls < calls + number;
-    const never = Number.POSITIVE_INFINITY;
-    await checkShare({ ...prepared, contentsFrom: never, appliedAt: never }, disk.operations.length).catch(
-      (cause: unknown) => {
-        throw new Error(`after ${code} at call ${number}: ${String(cause)}`, { cause });
-      },
-    );
+    await checkShare({ ...prepared, ...nothingDone }, disk.operations.length).catch((cause: unknown) => {
+      throw new Error(`after ${code} at call ${number}: ${String(cause)}`, { cause });
+    });
     if (isOver) return errors;
   }
 }

@@ -15,7 +15,7 @@ vi.mock('node:crypto', async () => (await import('../support/crash-disk/seeded-c
 vi.mock('level', () => import('../support/crash-disk/crash-level.js'));
 
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
-const statesPerLife = 500;
+const statesPerLife = 550;
 
 it.each(seeds)('keeps its promises after every crash of the life with seed %i', async (seed) => {
   expect(await playStoreCrashes({ seed, states: statesPerLife })).toBeUndefined();

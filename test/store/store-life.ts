@@ -30,9 +30,17 @@ interface Promised {
   readonly commits: number;
 }
 
+/** Chunks that a collection was free to delete from one moment on, unless they were put again later. */
+interface Dropped {
+  readonly at: number;
+  readonly puts: number;
+  readonly seeds: ReadonlySet<number>;
+}
+
 /** What was done and what was promised. */
 export class Ledger {
   readonly promised: Promised[];
+  readonly dropped: Dropped[] = [];
 
   /**
    * @param puts - seeds of the chunks in the order in which they were put; those given are there already
@@ -49,6 +57,21 @@ export class Ledger {
 
   promise(puts: number, commits: number): void {
     this.promised.push({ at: theDisk().operations.length, puts, commits });
+  }
+
+  /** Nobody needs `seeds` any more. */
+  drop(seeds: ReadonlySet<number>): void {
+    this.dropped.push({ at: theDisk().operations.length, puts: this.puts.length, seeds });
+  }
+
+  /** Those of the first `puts` chunks that no collection was free to delete before `count` operations had been made. */
+  needed(puts: number, count: number): number[] {
+    return this.puts
+      .slice(0, puts)
+      .filter(
+        (seed, put) =>
+          !this.dropped.some((drop) => drop.at <= count && drop.puts > put && drop.seeds.has(seed)),
+      );
   }
 }
 
@@ -86,7 +109,8 @@ export async function live(
     else if (what < 13) await open.chunks.flush();
     else if (what < 15) await sync(open, ledger);
     else if (what < 17) await commit(open, ledger, { durable: false });
-    else if (what < 19) await commit(open, ledger, { durable: true });
+    else if (what === 17) await commit(open, ledger, { durable: true });
+    else if (what === 18) await collect(open, ledger, choice);
     else {
       await open.close();
       open = await openStore();
@@ -106,6 +130,22 @@ async function sync(store: Store, ledger: Ledger): Promise<void> {
   const [puts, commits] = [ledger.puts.length, ledger.commits.length];
   await store.chunks.sync();
   ledger.promise(puts, commits);
+}
+
+/** Deletes about half of the chunks, and lets packs be written anew. */
+async function collect(store: Store, ledger: Ledger, choice: SeededChoice): Promise<void> {
+  const collection = store.beginCollection();
+  try {
+    const dropped = new Set<number>();
+    for (let seed = 0; seed < distinctChunks; seed++) {
+      if (choice.below(2) === 0) dropped.add(seed);
+      else collection.keep(sample(seed).id);
+    }
+    ledger.drop(dropped);
+    await collection.sweep();
+  } finally {
+    collection.end();
+  }
 }
 
 /** Commits two records that say the same: the number of the commit. A durable one also names all chunks put before it. */
@@ -130,7 +170,7 @@ export async function checkPromises(store: Store, ledger: Ledger, count: number)
   if (promised === undefined) throw new Error('the first promise is that of nothing');
   const served = await checkServed(store);
   const mustServe = (puts: number, why: string): void => {
-    for (const seed of ledger.puts.slice(0, puts))
+    for (const seed of ledger.needed(puts, count))
       expect(served.has(seed), `chunk ${seed} is lost: ${why}`).toBe(true);
   };
   mustServe(promised.puts, 'it was synced');
@@ -151,8 +191,9 @@ export async function checkPromises(store: Store, ledger: Ledger, count: number)
   const isWithoutHole = ledger.isWithoutHole && !levelRecovery.hasHole;
   if (isWithoutHole) expect(totals, 'the totals are wrong').toEqual(counted);
   expect(await store.chunks.totals(), 'verify puts the totals right').toEqual(counted);
-  const puts = ledger.puts.slice(0, Math.max(promised.puts, named));
-  return new Ledger(puts, ledger.commits.slice(0, one), isWithoutHole);
+  const puts = ledger.needed(Math.max(promised.puts, named), count);
+  const commits = ledger.commits.slice(0, one).map((named) => Math.min(named, puts.length));
+  return new Ledger(puts, commits, isWithoutHole);
 }
 
 /** Each chunk is as it was put, or is not there and is not said to be. */

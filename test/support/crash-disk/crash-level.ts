@@ -110,6 +110,19 @@ export class Level {
     }
   }
 
+  /** What is in the log goes to a table. */
+  async compactRange(): Promise<void> {
+    this.#assertOpen();
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#endLog();
+      if (this.#full !== undefined) this.#makeTable(this.#full);
+    } catch (error) {
+      this.#failure = asLevelError(error);
+      throw this.#failure;
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#isOpen) theDisk().close(this.#log.descriptor);
     this.#isOpen = false;
@@ -134,6 +147,10 @@ export class Level {
   #makeRoom(): void {
     if (this.#full !== undefined && ++this.#full.writes >= writesBeforeTable) this.#makeTable(this.#full);
     if (this.#log.bytes < levelSettings.logBytesMax) return;
+    this.#endLog();
+  }
+
+  #endLog(): void {
     if (this.#full !== undefined) this.#makeTable(this.#full);
     theDisk().close(this.#log.descriptor);
     this.#full = { values: new Map(this.#values), batches: this.#batches, writes: 0 };
