@@ -20,7 +20,13 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * Levels by length. Debian's linux-source-6.1, chunk by chunk, megabytes and processor seconds: level 3 takes 261 and 3.4,
+ * level 5 takes 247 and 7.6; on chunks of up to 16 KiB, level 5 saves 1 % over level 4 and takes a quarter longer.
+ */
 const zstdLevel = 5;
+const zstdLevelOfShort = 4;
+const shortChunkBytesMax = 16 * 1024;
 
 /** Compression that saves less than this part of a chunk is not worth decompressing each time it is read. */
 const savingMin = 1 / 16;
@@ -35,11 +41,17 @@ const probeBytes = probePieces * probePieceBytes;
 /** Shorter chunks are compressed without asking: the sample would be most of the work. */
 const probedChunkBytesMin = 4 * probeBytes;
 
-const compressor = new zstd.CCtx();
-compressor.setParameter(zstd.CParameter.compressionLevel, zstdLevel);
+const compressor = compressorOf(zstdLevel);
+const shortCompressor = compressorOf(zstdLevelOfShort);
 const decompressor = new zstd.DCtx();
 const compressed = new Uint8Array(zstd.compressBound(chunkBytesMax));
 const sample = new Uint8Array(probeBytes);
+
+function compressorOf(level: number): zstd.CCtx {
+  const context = new zstd.CCtx();
+  context.setParameter(zstd.CParameter.compressionLevel, level);
+  return context;
+}
 
 /** Whether a sample from all over `plain` shrinks at all. */
 function seemsCompressible(plain: Uint8Array): boolean {
@@ -83,7 +95,8 @@ export function encodeChunkInto(
 function compress(plain: Uint8Array, isLikely = false): Uint8Array | undefined {
   assert(plain.length >= 1 && plain.length <= chunkBytesMax, 'A chunk has 1 to chunkBytesMax bytes.');
   if (!isLikely && !seemsCompressible(plain)) return undefined;
-  const length = compressor.compress2(compressed, plain);
+  const chosen = plain.length <= shortChunkBytesMax ? shortCompressor : compressor;
+  const length = chosen.compress2(compressed, plain);
   return length <= plain.length * (1 - savingMin) ? compressed.subarray(0, length) : undefined;
 }
 

@@ -30,7 +30,7 @@ export interface StartedJob {
 /** More threads than this would wait for the disk and for this thread. */
 const workersMax = 8;
 /** One is read while others wait for their answer, or for the disk. */
-const jobsPerWorker = 4;
+const jobsPerWorker = 3;
 const workerMemoryMb = 64;
 const workerYoungMemoryMb = 8;
 export class IngestRunner {

@@ -53,7 +53,7 @@ export interface ScanResult {
 /** Deletions are held when a full scan finds more than this many and more than half of all files gone. */
 export const heldDeletionsMin = 20;
 /** A commit follows after so many results. */
-const resultsPerCommit = 4096;
+const resultsPerCommit = 2048;
 /** A file changed less than this before its stat was taken may change again and look the same. */
 const racyMs = 100;
 /** For comparing contents: no write is made of it. */

@@ -23,7 +23,7 @@ const headerBytes = 5;
 const locationBytes = headerBytes + 12;
 
 /** Encoded bytes from which a chunk goes to a pack: beyond a page, one more read costs less than copies in LevelDB. */
-export const packedBytesMin = 4096;
+export const packedBytesMin = 2048;
 
 /** A chunk as its value tells: the bytes, or where they are. */
 export type StoredChunk =

@@ -36,7 +36,7 @@ const settings = {
   compression: false, // small chunks are compressed already, and ids do not compress
   writeBufferSize: 16 * mebibyte, // up to two of these are in memory
   maxFileSize: 16 * mebibyte,
-  cacheSize: 32 * mebibyte,
+  cacheSize: 8 * mebibyte, // tables are read through the page cache
   maxOpenFiles: 256,
 } as const;
 
