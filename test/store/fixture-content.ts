@@ -25,7 +25,7 @@ export const fixtureChunks: readonly SampleChunk[] = [
   sampleChunk(5, 4),
   sampleChunk(7, chunkBytes),
   sampleChunk(10, 4096),
-  sampleChunk(13, 4095), // the longest that lies in a value
+  sampleChunk(13, 4095), // in a value in the frozen stores of formats 1 and 2
 ];
 
 export const fixtureRecords: readonly Extract<RecordChange, { value: Uint8Array }>[] = [

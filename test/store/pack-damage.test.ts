@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ChunkId } from '../../src/chunking/index.js';
+import { packedBytesMin } from '../../src/store/chunk-value.js';
 import { Store } from '../../src/store/index.js';
 import { chunkKey, packStateKey } from '../../src/store/key.js';
 import { packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
@@ -98,21 +99,21 @@ async function expectServed(store: Store, chunks: readonly SampleChunk[]): Promi
   }
 }
 
-it('keeps chunks of a page and more in a pack that only its owner reads, smaller ones in the database', async () => {
+it('keeps larger chunks in a pack that only its owner reads, small ones in the database', async () => {
   const directory = await makeStore();
   const store = await openStore(directory);
-  await putAll(store, [sampleChunk(16, 4095)]);
-  await expectServed(store, [...samples, sampleChunk(16, 4095)]);
+  await putAll(store, [sampleChunk(16, packedBytesMin - 1)]);
+  await expectServed(store, [...samples, sampleChunk(16, packedBytesMin - 1)]);
   expect(await readdir(join(directory, 'packs'))).toEqual(['00000001.pack']);
   expect((await stat(packOf(directory))).mode & 0o777).toBe(0o600);
   expect((await stat(packOf(directory))).size).toBe(sizeBytes);
-  await putAll(store, [sampleChunk(19, 4096)]);
-  await expectServed(store, [sampleChunk(19, 4096)]);
-  expect((await stat(packOf(directory))).size).toBe(sizeBytes + recordHeaderBytes + 4096);
+  await putAll(store, [sampleChunk(19, packedBytesMin)]);
+  await expectServed(store, [sampleChunk(19, packedBytesMin)]);
+  expect((await stat(packOf(directory))).size).toBe(sizeBytes + recordHeaderBytes + packedBytesMin);
   expect(await store.chunks.totals()).toEqual({
     chunks: 7,
-    bytes: 5 * recordBytes + 4095 + 10 + 4096 + recordHeaderBytes,
-    plainBytes: 5 * chunkBytes + 4095 + 4096,
+    bytes: 5 * recordBytes + packedBytesMin - 1 + 10 + packedBytesMin + recordHeaderBytes,
+    plainBytes: 5 * chunkBytes + packedBytesMin - 1 + packedBytesMin,
   });
 });
 

@@ -101,8 +101,8 @@ it.runIf(existsSync('/dev/full'))(
       data: { systemCode: 'ENOSPC' },
     };
     const putUntilFull = async (): Promise<void> => {
-      for (let seed = 1; seed < 12_000; seed++) {
-        const chunk = sampleChunk(3 * seed + 1, 4000);
+      for (let seed = 1; seed < 24_000; seed++) {
+        const chunk = sampleChunk(3 * seed + 1, packedBytesMin - 48);
         await store.chunks.put(chunk.id, chunk.encoded);
       }
       await store.chunks.flush();
