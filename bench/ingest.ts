@@ -5,7 +5,7 @@
  * it in the page cache as far as the system keeps it there. The figures are medians.
  */
 import { createReadStream } from 'node:fs';
-import { access, appendFile, lstat, mkdir, mkdtemp, opendir, rm } from 'node:fs/promises';
+import { access, appendFile, lstat, mkdir, mkdtemp, opendir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -16,6 +16,8 @@ import { type SnapshotTool, snapshotTools, type Workspace } from './measure/snap
 import { printTable } from './measure/table.js';
 
 const gibibyte = 2 ** 30;
+/** What `st_blocks` counts. */
+const blockBytes = 512;
 const seed = 20_261_122;
 const sourceTarball = '/usr/src/linux-source-6.1.tar.xz';
 
@@ -172,8 +174,8 @@ async function firstFileIn(directory: string): Promise<string> {
 /** What the files of a directory take on the disk. */
 async function bytesIn(directory: string): Promise<number> {
   let bytes = 0;
-  for await (const entry of await opendir(directory, { recursive: true })) {
-    if (entry.isFile()) bytes += (await lstat(join(entry.parentPath, entry.name))).blocks * 512;
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += (await lstat(join(entry.parentPath, entry.name))).blocks * blockBytes;
   }
   return bytes;
 }

@@ -2,8 +2,9 @@
  * One job of an ingest: pieces of files are read into a window, cut, hashed, and then, for the chunks that the store
  * asks for, encoded. The same code runs in a worker thread and, for a few files, in this one.
  *
- * Two phases, so that what the store has is never compressed: the reading tells the ids, the answer says which chunks
- * are wanted.
+ * Three phases: the cuts, which say where the next job of a long file begins; the ids; and, when the answer has come
+ * which chunks are wanted, their records. So a long file keeps several threads busy, and what the store has is never
+ * compressed.
  */
 import {
   type ChunkingParameters,
@@ -37,15 +38,7 @@ export type PieceCut =
     }
   | Exclude<PieceRead, { readonly outcome: 'read' }>;
 
-/** The first phase. */
-export interface JobRead {
-  /** One for each piece. */
-  readonly pieces: readonly PieceCut[];
-  /** Of all chunks, one behind another, 32 bytes each. */
-  readonly ids: Uint8Array;
-}
-
-/** The second phase: the records of the wanted chunks, in order, lie one behind another in the memory that was given. */
+/** What is made of a job: the records of the wanted chunks, in order, lie one behind another in the memory that was given. */
 export interface JobEncoded {
   readonly codecs: readonly Codec[];
   /** Of the encoded chunks, without the headers of their records. */
@@ -60,19 +53,30 @@ export class RunningJob {
   readonly #window: Window;
   /** Begin and length of each chunk in the window. */
   readonly #chunks: { readonly start: number; readonly length: number }[] = [];
-  readonly read: JobRead;
+  /** One for each piece. */
+  readonly pieces: readonly PieceCut[];
+  #ids = new Uint8Array(0);
 
   constructor(reader: FileReader, parameters: ChunkingParameters, job: Job) {
     this.#window = openWindow();
     try {
-      this.read = this.#read(reader, parameters, job);
+      this.pieces = this.#cut(reader, parameters, job);
     } catch (error) {
       this.abandon();
       throw error;
     }
   }
 
+  /** The ids of all chunks, one behind another, 32 bytes each. */
+  hash(): Uint8Array {
+    this.#ids = new Uint8Array(this.#chunks.length * chunkIdBytes);
+    for (const [index, { start, length }] of this.#chunks.entries())
+      this.#ids.set(hashBytes(this.#window.bytes.subarray(start, start + length)), index * chunkIdBytes);
+    return this.#ids;
+  }
+
   /**
+   * Call after `hash`.
    * @param wanted - a byte for each chunk: 0 if it is not
    * @param memory - `jobMemoryBytes` that take the records
    */
@@ -87,7 +91,7 @@ export class RunningJob {
         const plain = this.#window.bytes.subarray(start, start + plainLength);
         const { codec, length } = encodeChunkInto(plain, memory.subarray(used), codecs.at(-1));
         const bytes = memory.subarray(used, used + length);
-        frameChunk(this.read.ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
+        frameChunk(this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
           codec,
           plainLength,
           bytes,
@@ -106,9 +110,9 @@ export class RunningJob {
     closeWindow(this.#window);
   }
 
-  #read(reader: FileReader, parameters: ChunkingParameters, job: Job): JobRead {
+  #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PieceCut[] {
     let start = 0;
-    const pieces = reader.read(job, this.#window.bytes).map((piece): PieceCut => {
+    return reader.read(job, this.#window.bytes).map((piece): PieceCut => {
       if (piece.outcome !== 'read') return piece;
       const { stat, isEnd } = piece;
       const end = start + piece.bytes;
@@ -120,11 +124,5 @@ export class RunningJob {
       start = end;
       return { outcome: 'read', stat, lengths, isEnd };
     });
-    const ids = new Uint8Array(this.#chunks.length * chunkIdBytes);
-    for (const [index, chunk] of this.#chunks.entries()) {
-      const plain = this.#window.bytes.subarray(chunk.start, chunk.start + chunk.length);
-      ids.set(hashBytes(plain), index * chunkIdBytes);
-    }
-    return { pieces, ids };
   }
 }

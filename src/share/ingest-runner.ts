@@ -2,35 +2,39 @@
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
  * longer to start than that takes to do; all later ones in worker threads.
  *
- * Bound: at most `jobsPerWorker` jobs a worker are between their beginning and the end of their use, each with one window
- * and the memory for its records; whoever comes then waits. That memory is shared between the threads and used again:
+ * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each with memory
+ * for its records, and `jobsPerWorker` of them with a window; whoever comes then waits. That memory is shared between the threads and used again:
  * nothing of a file is copied from thread to thread, or left to the garbage collector.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import { workerFile } from '../worker-file.js';
-import { type Job, type JobEncoded, type JobRead, jobMemoryBytes, RunningJob } from './ingest-job.js';
+import { type Job, type JobEncoded, jobMemoryBytes, type PieceCut, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import { Slots } from './slots.js';
 
 /** Takes what a job made. `memory` holds the records, until the promise settles. */
 export type UseEncoded = (encoded: JobEncoded, memory: Uint8Array) => Promise<void>;
 
-/** A job whose first phase is done. `finish` must be called, once. */
+/** A job whose first phase is done. `ids` must be awaited, and `finish` called, once, unless they cannot be had. */
 export interface StartedJob {
-  readonly read: JobRead;
+  /** One for each piece. */
+  readonly pieces: readonly PieceCut[];
+  /** The ids of all chunks, one behind another, 32 bytes each. */
+  readonly ids: Promise<Uint8Array>;
   /** @param wanted - a byte for each chunk: 0 if it is not */
   finish(wanted: Uint8Array, use: UseEncoded): Promise<void>;
 }
 
 /** More threads than this would wait for the disk and for this thread. */
 const workersMax = 8;
-/** One is read while others wait for their answer, or for the disk. */
+/** One is read while others wait for their answer. */
 const jobsPerWorker = 3;
+/** Others wait for the disk: they need no worker any more, but their memory. */
+const memoriesPerWorker = 5;
 const workerMemoryMb = 64;
 const workerYoungMemoryMb = 8;
 export class IngestRunner {
@@ -46,7 +50,7 @@ export class IngestRunner {
   constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
     this.#folder = folder;
     this.#cutting = cutting;
-    this.#slots = new Slots(this.#workers * jobsPerWorker);
+    this.#slots = new Slots(this.#workers * memoriesPerWorker);
   }
 
   /** Runs the first phase of `job`, when there is room. */
@@ -80,7 +84,7 @@ export class IngestRunner {
         end();
       }
     };
-    return { read: running.read, finish };
+    return { pieces: running.pieces, ids: Promise.resolve(running.hash()), finish };
   }
 
   async #startInWorker(job: Job, memory: Uint8Array, end: () => void): Promise<StartedJob> {
@@ -88,25 +92,24 @@ export class IngestRunner {
     const { port1, port2 } = new MessageChannel();
     const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, memory, job, port: port2 };
     const done: Promise<void> = this.#pool.run(task, { transferList: [port2] });
-    const next = async <T>(): Promise<T> => {
-      // A task that fails sends nothing more.
-      const failed = done.then(() => new Promise<never>(() => undefined));
-      const [message] = (await Promise.race([once(port1, 'message'), failed])) as [T];
-      return message;
-    };
+    const inbox = new Inbox(port1, done);
     try {
-      const read = await next<JobRead>();
+      const pieces = await inbox.next<readonly PieceCut[]>();
+      const ids = inbox.next<Uint8Array>();
+      ids.catch(() => {
+        port1.close();
+        end();
+      });
       const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
         try {
-          const encoded = next<JobEncoded>();
           port1.postMessage(wanted);
-          await use(await encoded, memory);
+          await use(await inbox.next<JobEncoded>(), memory);
         } finally {
           port1.close();
           end();
         }
       };
-      return { read, finish };
+      return { pieces, ids, finish };
     } catch (error) {
       port1.close();
       throw error;
@@ -125,5 +128,33 @@ export class IngestRunner {
         maxYoungGenerationSizeMb: workerYoungMemoryMb,
       },
     });
+  }
+}
+
+/** What a task sends, in order. */
+class Inbox {
+  readonly #messages: unknown[] = [];
+  readonly #failed: Promise<never>;
+  #wake: () => void = () => undefined;
+
+  /** @param done - of the task: if it fails nothing more will come */
+  constructor(port: MessagePort, done: Promise<void>) {
+    port.on('message', (message: unknown) => {
+      this.#messages.push(message);
+      this.#wake();
+    });
+    this.#failed = done.then(() => new Promise<never>(() => undefined));
+    this.#failed.catch(() => undefined); // Thrown to whoever waits for a message.
+  }
+
+  /** The next message; one caller at a time. @throws what the task failed with */
+  async next<T>(): Promise<T> {
+    while (this.#messages.length === 0) {
+      const arrived = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await Promise.race([arrived, this.#failed]);
+    }
+    return this.#messages.shift() as T;
   }
 }

@@ -12,7 +12,7 @@ export interface WorkerTask {
   /** Takes the records that are made: `jobMemoryBytes`, shared. */
   readonly memory: Uint8Array;
   readonly job: Job;
-  /** Carries what was read, then the answer which chunks are wanted, then what was encoded. */
+  /** Carries the cuts, the ids, then the answer which chunks are wanted, then what was made. */
   readonly port: MessagePort;
 }
 
@@ -22,7 +22,8 @@ export default async function work({ folder, cutting, memory, job, port }: Worke
   reader ??= new FileReader(folder);
   const running = new RunningJob(reader, cutting, job);
   const answer = once(port, 'message');
-  port.postMessage(running.read);
+  port.postMessage(running.pieces);
+  port.postMessage(running.hash());
   const [wanted] = (await answer) as [Uint8Array];
   port.postMessage(running.encode(wanted, memory));
 }

@@ -20,7 +20,7 @@ import { type FileStat, type Folder, type Found, statEquals } from '../folder/in
 import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
 import { frameBytes } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
-import { filesPerJobMax, type JobRead, type PieceCut } from './ingest-job.js';
+import { filesPerJobMax, type PieceCut } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
 import type { Replica } from './replica.js';
 
@@ -99,11 +99,10 @@ export class Ingest {
       return [await this.#takeAlone(only.path, readingsMax)];
     throwIfCancelled(this.#signal);
     const started = await this.#runner.start(files.map(({ path }) => ({ path, from: 0 })));
-    const ids = idsOf(started.read);
-    await this.#keep(started, ids);
+    const ids = await this.#keep(started);
     const outcomes: Outcome[] = [];
     let next = 0;
-    for (const [index, piece] of started.read.pieces.entries()) {
+    for (const [index, piece] of started.pieces.entries()) {
       const count = piece.outcome === 'read' ? piece.lengths.length : 0;
       const own = ids.slice(next, next + count);
       next += count;
@@ -133,7 +132,8 @@ export class Ingest {
   /** @returns undefined if it changed meanwhile */
   async #readThrough(path: RelPath): Promise<Outcome | undefined> {
     const recipe = this.#newRecipe();
-    const keeping = new Set<Promise<void>>();
+    const keeping = new Set<Promise<unknown>>();
+    let adding: Promise<void> = Promise.resolve();
     const failures: unknown[] = [];
     let stat: FileStat | undefined;
     try {
@@ -141,33 +141,35 @@ export class Ingest {
         if (failures.length > 0) throw failures[0];
         throwIfCancelled(this.#signal);
         const started = await this.#runner.start([{ path, from }]);
-        const ids = idsOf(started.read);
-        // Stored and compressed while the next piece is read; the runner bounds how many there are.
-        const kept = this.#keep(started, ids)
-          .catch((error: unknown) => {
-            failures.push(error);
-          })
-          .finally(() => keeping.delete(kept));
+        const piece = started.pieces[0] as PieceCut;
+        const lengths = piece.outcome === 'read' ? piece.lengths : [];
+        // Hashed, compressed and stored while the next piece is read; the runner bounds how many there are.
+        const kept = this.#keep(started);
         keeping.add(kept);
-        const piece = started.read.pieces[0] as PieceCut;
+        kept.then(
+          () => keeping.delete(kept),
+          (error: unknown) => failures.push(error),
+        );
+        adding = adding.then(async () => addParts(recipe, await kept, lengths));
+        adding.catch((error: unknown) => failures.push(error));
         if (piece.outcome === 'unreadable') return piece;
         if (piece.outcome === 'changed') return undefined;
         if (stat !== undefined && !statEquals(stat, piece.stat)) return undefined;
         stat = piece.stat;
-        await addParts(recipe, ids, piece.lengths);
         if (piece.isEnd) break;
-        from += piece.lengths.reduce((sum, length) => sum + length, 0);
+        from += lengths.reduce((sum, length) => sum + length, 0);
       }
     } finally {
-      await Promise.all(keeping);
+      await Promise.allSettled([adding, ...keeping]);
     }
-    if (failures.length > 0) throw failures[0];
+    await adding;
     return taken(stat, await recipe.finish());
   }
 
-  /** Puts what the store lacks of the chunks of a job. */
-  async #keep(started: StartedJob, ids: readonly ChunkId[]): Promise<void> {
+  /** Puts what the store lacks of the chunks of a job. @returns the ids of all */
+  async #keep(started: StartedJob): Promise<readonly ChunkId[]> {
     const chunks = this.#replica.intake;
+    const ids = idsOf(await started.ids);
     const wanted = new Uint8Array(ids.length);
     let failure: { error: unknown } | undefined;
     try {
@@ -183,9 +185,7 @@ export class Ingest {
     }
     await started.finish(wanted, async ({ codecs, lengths }, memory) => {
       if (failure !== undefined) throw failure.error;
-      const plainLengths = started.read.pieces.flatMap((piece) =>
-        piece.outcome === 'read' ? piece.lengths : [],
-      );
+      const plainLengths = started.pieces.flatMap((piece) => (piece.outcome === 'read' ? piece.lengths : []));
       let next = 0;
       let used = 0;
       for (const [index, id] of ids.entries()) {
@@ -200,6 +200,7 @@ export class Ingest {
       }
       if (next > 0) await chunks.flush(); // only then may the memory be used again
     });
+    return ids;
   }
 
   #newRecipe(): RecipeBuilder {
@@ -246,7 +247,7 @@ function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {
   };
 }
 
-function idsOf({ ids }: JobRead): ChunkId[] {
+function idsOf(ids: Uint8Array): ChunkId[] {
   const list: ChunkId[] = [];
   for (let at = 0; at < ids.length; at += chunkIdBytes)
     list.push(chunkIdFromBytes(ids.subarray(at, at + chunkIdBytes)));
