@@ -34,7 +34,8 @@ for (const [chunks, records] of [
 }
 await rm(out, { recursive: true, force: true });
 await cp(directory, out, { recursive: true });
-for (const name of await readdir(out)) if (/^(?:LO(?:CK|G)|checked-tables)/.test(name)) await rm(join(out, name));
+for (const name of await readdir(out))
+  if (/^(?:LO(?:CK|G)|checked-tables)/.test(name)) await rm(join(out, name));
 await rm(join(directory, '..'), { recursive: true });
 
 /** The store with small packs, which format 2 does not offer at its door. */
