@@ -1,6 +1,7 @@
 /** CRC-32C (Castagnoli), eight bytes at a time: the checksum of LevelDB's files, which Node does not have. */
 const polynomial = 0x82f63b78;
 const slices = 8;
+const maskDelta = 0xa282ead8;
 
 /** `tables[256 * n + byte]`: what `byte` does to the checksum with `n` more bytes behind it. */
 const tables = makeTables();
@@ -40,4 +41,10 @@ export function crc32c(bytes: Uint8Array): number {
   }
   for (; at < bytes.length; at++) crc = (crc >>> 8) ^ entry(0, crc ^ view.getUint8(at));
   return ~crc >>> 0;
+}
+
+/** Whether `masked` is the checksum of `bytes` as LevelDB writes it: rotated and moved, as it may lie among what it checks. */
+export function isMaskedCrc32c(bytes: Uint8Array, masked: number): boolean {
+  const rotated = (masked - maskDelta) >>> 0;
+  return crc32c(bytes) === ((rotated >>> 17) | (rotated << 15)) >>> 0;
 }

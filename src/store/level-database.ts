@@ -5,7 +5,8 @@
  * - A `sync` write syncs the log it went to. When a memtable fills up LevelDB begins a new log and never syncs the old
  *   one, so `sync` here syncs every log that is left; a log that is gone is in a table, and those LevelDB syncs.
  * - It does not check its tables when it reads them, and may abort the process over a damaged one. So those it will read
- *   are checked before it opens them (`level-table.ts`).
+ *   are checked before it opens them (`level-table.ts`). So are its logs, of which it would believe any write number
+ *   (`level-log-check.ts`).
  * - With CURRENT gone it makes a new empty database over the old files. That is refused (`checkFiles`).
  *
  * The settings are for many small values, as larger chunks lie in packs: docs/DECISIONS.md, store.
@@ -26,6 +27,7 @@ import {
   syncFailure,
   writeFailure,
 } from './level-failure.js';
+import { foreignLogs } from './level-log-check.js';
 import { damagedLiveTables } from './level-table.js';
 
 const mebibyte = 1024 * 1024;
@@ -71,6 +73,9 @@ export class LevelDatabase implements Database {
       await checkFiles(directory);
       const [damaged] = await damagedLiveTables(directory, await takeCheckedTables(directory));
       if (damaged !== undefined) throw storeUnopenable(directory, `its table ${damaged} is damaged`);
+      const [foreign] = await foreignLogs(directory);
+      if (foreign !== undefined)
+        throw storeUnopenable(directory, `its log ${foreign} holds what was never written there`);
       const level = new Level<Uint8Array, Uint8Array>(directory, settings);
       await level.open();
       return new LevelDatabase(directory, level);

@@ -2,18 +2,15 @@
  * Tells from LevelDB's MANIFEST which tables a database consists of. LevelDB checks that file itself when it opens it, so
  * nothing is checked here: where it makes no sense no tables are named, and LevelDB refuses the database.
  *
- * A MANIFEST is a log of edits. Log: blocks of 32 KiB, of records: CRC (4) | length (2, little endian) | type (1: whole,
- * 2, 3, 4: first, middle and last part) | bytes; what is left of a block is too short for a record. Edit: fields, each
- * behind its tag. Source: doc/log_format.md and db/version_edit.cc of LevelDB 1.20.
+ * A MANIFEST is a log of edits (`level-log.ts`). Edit: fields, each behind its tag. Source: db/version_edit.cc of LevelDB
+ * 1.20.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import { FieldReader } from './level-field-reader.js';
+import { logBlockBytes, partsIn, partTypes } from './level-log.js';
 
-const blockBytes = 32 * 1024;
-const recordHeaderBytes = 7;
-const [whole, first, , last] = [1, 2, 3, 4];
 const tags = {
   comparator: 1,
   logNumber: 2,
@@ -40,17 +37,11 @@ export async function liveTables(directory: string): Promise<number[]> {
 
 function* recordsIn(log: Buffer): Generator<Buffer> {
   let parts: Buffer[] = [];
-  for (let at = 0; at + recordHeaderBytes <= log.length; ) {
-    const left = blockBytes - (at % blockBytes);
-    if (left < recordHeaderBytes) {
-      at += left;
-      continue;
+  for (let at = 0; at < log.length; at += logBlockBytes) {
+    for (const { type, bytes } of partsIn(log.subarray(at, at + logBlockBytes))) {
+      parts = type === partTypes.whole || type === partTypes.first ? [bytes] : [...parts, bytes];
+      if (type === partTypes.whole || type === partTypes.last) yield Buffer.concat(parts);
     }
-    const [length, type] = [log.readUInt16LE(at + 4), log.readUInt8(at + 6)];
-    const bytes = log.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length);
-    at += recordHeaderBytes + length;
-    parts = type === whole || type === first ? [bytes] : [...parts, bytes];
-    if (type === whole || type === last) yield Buffer.concat(parts);
   }
 }
 

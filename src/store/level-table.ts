@@ -10,7 +10,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../error.js';
-import { crc32c } from './crc32c.js';
+import { isMaskedCrc32c } from './crc32c.js';
 import { FieldReader } from './level-field-reader.js';
 import { liveTables } from './level-manifest.js';
 
@@ -18,7 +18,6 @@ const tableName = /^\d+\.(?:ldb|sst)$/;
 const footerBytes = 48;
 const magic = Buffer.from('57fb808b247547db', 'hex');
 const trailerBytes = 5;
-const maskDelta = 0xa282ead8;
 /** Longest table that is looked at: LevelDB makes them of 16 MiB here, and a little more. */
 const tableBytesMax = 256 * 1024 * 1024;
 
@@ -95,9 +94,7 @@ function isCompressed(table: Buffer, handle: Handle): boolean {
 function blockAt(table: Buffer, { offset, size }: Handle): Buffer | undefined {
   const end = offset + size + trailerBytes;
   if (end > table.length) return undefined;
-  const stated = (table.readUInt32LE(end - 4) - maskDelta) >>> 0;
-  const unmasked = ((stated >>> 17) | (stated << 15)) >>> 0;
-  return crc32c(table.subarray(offset, end - 4)) === unmasked
+  return isMaskedCrc32c(table.subarray(offset, end - 4), table.readUInt32LE(end - 4))
     ? table.subarray(offset, offset + size)
     : undefined;
 }

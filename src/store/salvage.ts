@@ -38,6 +38,7 @@ export async function salvageDatabase(directory: string, scratch: string, visit:
     await copyFiles(directory, scratch, names);
     if (await visitAll(scratch, (key, value) => visit(key, value, false))) return 'whole';
     // A repair reads damaged tables as trustingly as LevelDB does: what they held is not saved.
+    // Logs may be any: a repair keeps the lower 56 bits of a write's number, and nothing is written after it.
     const unwanted = new Set(await damagedTables(directory));
     const wanted = names.filter((name) => !listName.test(name) && !unwanted.has(name));
     await copyFiles(directory, scratch, wanted);

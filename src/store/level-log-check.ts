@@ -1,0 +1,87 @@
+/**
+ * Finds logs of LevelDB that hold what no database wrote there, before LevelDB reads them. It asks of a record only that
+ * its checksum is right, and takes its first bytes for the number of the write: with one of 2^56 or more, as another
+ * file in the place of a log gives it, every read from then on aborts the whole process.
+ *
+ * A record of a log is a batch of writes: number of the first (8, little endian) | count (4, little endian) | writes.
+ * Checksums are computed only where a record is no batch: the parts that are looked at here without them are those that
+ * LevelDB reads, and maybe some that it drops.
+ */
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../error.js';
+import { readAll } from './file-bytes.js';
+import { isPartIntact, logBlockBytes, partsIn, partTypes } from './level-log.js';
+
+const logName = /^\d+\.log$/;
+const batchHeadBytes = 12;
+const nothing = Buffer.alloc(0);
+const readBytes = 32 * logBlockBytes;
+
+/**
+ * Names of the logs in `directory` with an intact record that is no batch of writes. Looks at all that are there: LevelDB
+ * removes those it is done with, so there is seldom one that it would not read.
+ * @throws what reading throws
+ */
+export async function foreignLogs(directory: string): Promise<string[]> {
+  const foreign: string[] = [];
+  for (const name of await readdir(directory))
+    if (logName.test(name) && (await isForeign(join(directory, name)))) foreign.push(name);
+  return foreign;
+}
+
+async function isForeign(path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false; // the process that has the database open is done with it
+    throw error;
+  }
+  try {
+    const search = new RecordSearch();
+    const buffer = Buffer.allocUnsafe(readBytes);
+    for (let at = 0, filled = readBytes; filled === readBytes; at += filled) {
+      filled = await readAll(file, buffer, at);
+      for (let start = 0; start < filled; start += logBlockBytes)
+        if (search.findsIn(buffer.subarray(start, Math.min(start + logBlockBytes, filled)))) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Follows the blocks of a log, one after another, as records may have parts in several. */
+class RecordSearch {
+  /** First bytes of the record whose parts are being read, if these are no batch's so far. */
+  private head: Buffer | undefined;
+
+  /** Whether an intact record that is no batch ends in `block`, the next one of the log. */
+  findsIn(block: Buffer): boolean {
+    for (const part of partsIn(block)) {
+      const { type, bytes } = part;
+      const isFirst = type === partTypes.whole || type === partTypes.first;
+      const isLater = type === partTypes.middle || type === partTypes.last;
+      const before = isFirst ? nothing : isLater ? this.head : undefined;
+      this.head = undefined;
+      if (before === undefined) continue;
+      const head = before.length === 0 ? bytes : Buffer.concat([before, bytes.subarray(0, batchHeadBytes)]);
+      if (isBatchHead(head)) continue;
+      if (!isPartIntact(block, part)) return false; // the rest of the block is dropped
+      if (type === partTypes.whole || type === partTypes.last) return true;
+      this.head = Buffer.from(head.subarray(0, batchHeadBytes)); // a copy: the block's memory is used again
+    }
+    return false;
+  }
+}
+
+/**
+ * Whether `head` can begin a batch. No store gets to the write number 2^48, and one that LevelDB believed to be just
+ * below 2^56 would end with the next writes. LevelDB takes the count as signed, and first + count - 1 for the last number:
+ * below 0 that would be 2^64 - 1.
+ */
+function isBatchHead(head: Buffer): boolean {
+  if (head.length < batchHeadBytes) return false;
+  return head.readUInt16LE(6) === 0 && head.readUIntLE(0, 6) + head.readInt32LE(8) >= 1;
+}
