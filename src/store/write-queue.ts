@@ -1,6 +1,7 @@
 /**
  * The order of writes. One line of chunks and steps (commits), worked off front to back by one loop: so a step comes after
- * all that was put before it. Chunks that stand next to each other are written as one batch, in two parts: the next
+ * all that was put before it. Chunks that stand next to each other are written as one batch: a full one, or what there
+ * is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in two parts: the next
  * batch begins when the first part of the one before is done, if it is a full one, else when all before it are written;
  * and the second parts follow in the same order. So one batch is appended while another one goes to the disk.
  *
@@ -49,6 +50,8 @@ const mebibyte = 1024 * 1024;
 export const queueBytesMax = 32 * mebibyte;
 /** Most bytes of chunks in one batch, unless a single chunk is larger. */
 export const batchBytesMax = 4 * mebibyte;
+/** How long chunks may stand in line while nobody waits for them. */
+const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
 const chunkOverheadBytes = 256;
 
@@ -61,6 +64,8 @@ export class WriteQueue {
   private bytesInLine = 0;
   /** Batches whose second part is not done. */
   private unfinished = 0;
+  /** Steps and marks in line. */
+  private asked = 0;
   private wake: () => void = () => undefined;
   private working = false;
   private closed = false;
@@ -123,6 +128,10 @@ export class WriteQueue {
 
   private append(task: Task): void {
     this.line.push(task);
+    if (task.kind !== 'chunk') {
+      this.asked++;
+      this.wake();
+    }
     if (this.working) return;
     this.working = true;
     void this.work();
@@ -147,16 +156,18 @@ export class WriteQueue {
     if (this.failure !== undefined) return; // it was rejected with all the others
     await step.run(); // still in line: should it fail, it is rejected with all the others
     this.line.shift();
+    this.asked--;
     step.resolve();
   }
 
   private passMark({ resolve, reject }: Waiter): void {
     this.line.shift();
+    this.asked--;
     void this.finishing.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
   }
 
   private async writeFrontBatch(): Promise<void> {
-    if (this.unfinished > 0 && this.bytesInLine < batchBytesMax) await this.fullOrFinished();
+    await this.untilDue();
     if (this.failure !== undefined) return;
     const batch = this.frontBatch();
     const finish = await this.writeChunks(batch);
@@ -184,11 +195,23 @@ export class WriteQueue {
     if (this.bytes < queueBytesMax) this.release((waiter) => waiter.resolve());
   }
 
-  /** Resolves when there are chunks for a full batch in line, or one batch less is unfinished. */
-  private fullOrFinished(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
+  /**
+   * Resolves when there are chunks for a full batch in line; else when all before them are written and somebody waits, or
+   * they have lingered.
+   */
+  private async untilDue(): Promise<void> {
+    let hasLingered = false;
+    const linger = setTimeout(() => {
+      hasLingered = true;
+      this.wake();
+    }, lingerMs);
+    while (this.failure === undefined && this.bytesInLine < batchBytesMax) {
+      if (this.unfinished === 0 && (this.asked > 0 || hasLingered)) break;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    clearTimeout(linger);
   }
 
   private frontBatch(): PendingChunk[] {
