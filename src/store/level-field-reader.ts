@@ -16,6 +16,7 @@ export class FieldReader {
       const byte = this.bytes[this.at++];
       if (byte === undefined) break;
       value += (byte & 0x7f) * scale;
+      if (byte === 0 && scale > 1) break; // LevelDB writes no number longer than it need be
       if (byte < 0x80) return value;
     }
     this.failed = true;

@@ -40,6 +40,7 @@ async function putAll(store: Store, numbers: Iterable<number>): Promise<void> {
   for (const number of numbers) {
     const { id, encoded } = sampleOf(number);
     await store.chunks.put(id, encoded);
+    if (number % 4 === 3) await store.chunks.flush(); // one batch goes to one pack
   }
   await store.chunks.sync();
 }
