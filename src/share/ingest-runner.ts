@@ -3,8 +3,8 @@
  * longer to start than that takes to do; all later ones in worker threads.
  *
  * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each with memory
- * for its records, and `jobsPerWorker` of them with a window; whoever comes then waits. That memory is shared between the threads and used again:
- * nothing of a file is copied from thread to thread, or left to the garbage collector.
+ * for its records, and `jobsPerWorker` of them with a window; whoever comes then waits. That memory is shared between the
+ * threads and used again: nothing of a file is copied from thread to thread, or left to the garbage collector.
  */
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -37,6 +37,7 @@ const jobsPerWorker = 3;
 const memoriesPerWorker = 5;
 const workerMemoryMb = 64;
 const workerYoungMemoryMb = 8;
+
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
