@@ -13,7 +13,7 @@ export default class Verify extends BaseCommand {
   static override summary =
     'Read and hash files and store again, say what is damaged or missing, and repair it if asked.';
   static override description =
-    'Checks both unless one of the flags narrows it. A run that was limited or interrupted is gone on with by the next one. With --repair damaged chunks come back from intact files and from peers, and damaged files are written again from the store; what stood there is kept in .shoal/quarantine. The exit code is 6 if there is damage that was not repaired.';
+    'Checks both unless one of the flags narrows it. A run with --limit goes on where the run before it ended; one without looks at everything. With --repair damaged chunks come back from intact files and from peers, and damaged files are written again from the store; what stood there is kept in .shoal/quarantine. The exit code is 6 if there is damage that was not repaired.';
   static override examples = [
     '<%= config.bin %> verify ~/notes --repair',
     '<%= config.bin %> verify --store --limit 10m --json',
@@ -25,7 +25,9 @@ export default class Verify extends BaseCommand {
     files: Flags.boolean({ description: 'check the files' }),
     store: Flags.boolean({ description: 'check the store' }),
     repair: Flags.boolean({ description: 'repair what is damaged or missing' }),
-    limit: Flags.string({ description: 'end after this time, and go on there in the next run: 10m, 2h' }),
+    limit: Flags.string({
+      description: 'go on where the run before ended, and end after this time: 10m, 2h',
+    }),
   };
 
   async run(): Promise<void> {

@@ -55,7 +55,7 @@ function describeChanged(changed: number): string[] {
 function describeRest({ rest }: VerifyResult): string[] {
   if (rest === null) return [];
   const after = rest.after === null ? '' : `, after ${printable(rest.after)}`;
-  return [`Not everything was read: the next run goes on with the ${rest.part}${after}.`];
+  return [`Not everything was read: the next one with --limit goes on with the ${rest.part}${after}.`];
 }
 
 function describeQuarantine({ quarantine: { path, files, bytes } }: VerifyResult): string[] {

@@ -124,6 +124,9 @@ export class IngestRunner {
       maxThreads: this.#workers,
       concurrentTasksPerWorker: jobsPerWorker,
       atomics: 'disabled', // a worker that waits for an answer must hear of its next task
+      // Piscina loads a worker's file by `require`. Node 20 aborts the process ("IsGraphAsync must be used on an
+      // instantiated module") when a thread is ended while it loads an ES module that way; with `import` it does not.
+      execArgv: ['--no-experimental-require-module'],
       resourceLimits: {
         maxOldGenerationSizeMb: workerMemoryMb,
         maxYoungGenerationSizeMb: workerYoungMemoryMb,

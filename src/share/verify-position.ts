@@ -1,6 +1,7 @@
 /**
- * How far a pass of `verify` has come, kept in the store from run to run: so that a run that was limited, interrupted or
- * killed is gone on with. A pass that reached its end leaves no position, and the next one begins anew.
+ * How far a pass of `verify` has come, kept in the store from run to run: a limited run goes on where the run before it
+ * ended, was interrupted or killed. After a pass that reached its end it begins anew, and so does every run without a
+ * limit: one that says all is well has looked at everything.
  *
  * The record is no more than a convenience: one that is damaged is as good as none.
  */
@@ -34,7 +35,8 @@ export class Positions {
     this.#keptAt = now();
   }
 
-  static async open(store: Store, parts: readonly Part[], now: () => number): Promise<Positions> {
+  /** Those at which the run before ended. */
+  static async resume(store: Store, parts: readonly Part[], now: () => number): Promise<Positions> {
     const at = new Map<Part, VerifyPosition>();
     for (const part of parts) {
       const position = await read(store, part);
@@ -43,6 +45,11 @@ export class Positions {
     // All that is asked for was done: by a run that asked for more, and did not get to its end.
     if (parts.every((part) => at.get(part)?.isDone === true)) at.clear();
     return new Positions(store, parts, now, at);
+  }
+
+  /** Those of a pass that begins. */
+  static begin(store: Store, parts: readonly Part[], now: () => number): Positions {
+    return new Positions(store, parts, now, new Map());
   }
 
   /** Where `part` goes on; undefined: at the beginning. */

@@ -4,7 +4,7 @@
  *
  * A pass has three parts: whether every chunk that the own tree refers to is there (references), whether every chunk in
  * the store hashes to its id (chunks), and whether every file holds what its entry says (files). A run may end
- * anywhere; the next one goes on from there.
+ * anywhere; the next limited one goes on from there.
  *
  * Bounds: of each kind `findingsMax` findings are kept and listed; more are counted.
  */
@@ -19,7 +19,10 @@ import { type Part, Positions } from './verify-position.js';
 export interface VerifyOptions {
   readonly files: boolean;
   readonly store: boolean;
-  /** The run ends after this time, when the file or chunk under way is done. */
+  /**
+   * The run ends after this time, when the file or chunk under way is done, and goes on where the one before it ended.
+   * Without a limit it is a whole pass.
+   */
   readonly limitMs?: number | undefined;
   readonly now: () => number;
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
@@ -95,7 +98,11 @@ export class Verification {
       ...(options.store ? (['references', 'chunks'] as const) : []),
       ...(options.files ? (['files'] as const) : []),
     ];
-    const positions = await Positions.open(share.store, parts, options.now);
+    const { store } = share;
+    const positions =
+      options.limitMs === undefined
+        ? Positions.begin(store, parts, options.now)
+        : await Positions.resume(store, parts, options.now);
     const progress = await beginProgress(share, options, positions);
     return new Verification(share, options, {
       positions,

@@ -1,5 +1,5 @@
-/** Whole reads and writes of a file: the system may do less than it is asked for. */
-import type { FileHandle } from 'node:fs/promises';
+/** Whole reads and writes of a file, as the system may do less than it is asked for; and syncs of a directory. */
+import { type FileHandle, open } from 'node:fs/promises';
 
 /** Writes all of `parts` from `position` on, in as few calls as the system allows. */
 export async function writeAll(
@@ -36,4 +36,14 @@ export async function readAll(file: FileHandle, into: Uint8Array, position: numb
     filled += bytesRead;
   }
   return filled;
+}
+
+/** Puts the names in a directory on the disk. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }

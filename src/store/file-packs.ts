@@ -18,7 +18,7 @@ import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { systemCode } from '../error.js';
 import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
-import { readAll, writeAll } from './file-bytes.js';
+import { readAll, syncDirectory, writeAll } from './file-bytes.js';
 import {
   isUnreadable,
   openFailure,
@@ -335,15 +335,6 @@ export class FilePacks implements Packs {
 /** Where the pack `number` lies in `directory`. */
 export function packPath(directory: string, number: number): string {
   return join(directory, `${String(number).padStart(8, '0')}.pack`);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** Numbers of the packs in `directory`, in their order. */

@@ -15,12 +15,13 @@
  * share.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import { countChunks } from './chunk-writer.js';
 import type { Database } from './database.js';
 import { databaseFiles, packsName, rebuildNames } from './database-files.js';
+import { syncDirectory } from './file-bytes.js';
 import { packNumbersIn, packPath } from './file-packs.js';
 import { formatOperation } from './format.js';
 import { packRange, totalsKey } from './key.js';
@@ -197,15 +198,6 @@ async function moveFiles(
 async function renameDurably(directory: string, from: string, to: string): Promise<void> {
   await rename(join(directory, from), join(directory, to));
   await syncDirectory(directory);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function countsIn(directory: string): Promise<Pick<RebuildResult, 'packs' | 'chunks' | 'records'>> {

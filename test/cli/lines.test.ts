@@ -233,7 +233,7 @@ describe('describeVerify', () => {
       'Damage found, 2 repaired and 1 not: 3 files and 9 chunks read in 2 s. To repair it, run `shoal verify --repair` again when more peers can be reached.',
       'not repaired:',
       '  chunk abababababab: no peer has it',
-      'Not everything was read: the next run goes on with the files, after d\\n.',
+      'Not everything was read: the next one with --limit goes on with the files, after d\\n.',
       '2 damaged files are kept in .shoal/quarantine (3 KB): look through them, and remove them when you like.',
     ]);
   });

@@ -3,14 +3,12 @@
  * takes them in, in worker threads, it is killed at moments that follow from a seed. Any moment must do: the user's files
  * are not touched, what an earlier run had taken in is there, and a run that is let through takes in the rest.
  */
-import { spawn } from 'node:child_process';
 import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { shoalPath } from '../support/repository.js';
 import { SeededChoice } from '../support/seeded-choice.js';
 import { writeSeededFile } from '../support/seeded-file.js';
-import { childEnvironment, mustRunShoal } from '../support/shoal-command.js';
+import { killShoal, mustRunShoal } from '../support/shoal-command.js';
 import { differences, listTree } from '../support/tree-listing.js';
 
 const longFiles = 3;
@@ -43,7 +41,7 @@ export async function surviveIngestKills(seed: number, kills: number): Promise<v
       await appendFile(join(directory, `long-${choice.below(longFiles)}`), `round ${round}`);
       await writeSeededFile(join(directory, `long-${choice.below(longFiles)}`), choice.seed(), longBytes);
       const before = await listTree(directory, { content: true });
-      await killedSync(directory, choice.below(killWithinMs));
+      await killShoal(choice.below(killWithinMs), 'sync', directory);
       const changes = differences(before, await listTree(directory, { content: true }));
       if (changes.length > 0) throw new Error(`a snapshot changed the folder: ${changes.join('; ')}`);
       if (round % roundsPerVerify === 0 || round === kills) await verifyWhole(directory);
@@ -58,17 +56,6 @@ async function change(directory: string, number: number, choice: SeededChoice): 
   const path = join(directory, 'd', `short-${number}`);
   if (choice.below(10) === 0) await rm(path, { force: true });
   else await writeSeededFile(path, choice.seed(), choice.below(shortBytesMax));
-}
-
-async function killedSync(directory: string, afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [shoalPath, 'sync', directory], {
-    stdio: 'ignore',
-    env: childEnvironment(),
-  });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
-  await ended;
-  clearTimeout(timer);
 }
 
 /** Lets a snapshot through, and reads everything again. */

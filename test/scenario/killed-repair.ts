@@ -3,15 +3,13 @@
  * peer holds everything, `shoal verify --repair` is killed at moments that follow from a seed. Any moment must do: the
  * files are at all times either whole or as they were found, and a repair that is let through heals everything.
  */
-import { spawn } from 'node:child_process';
 import { open, readdir, stat, truncate, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Group, proveEqual, untilEqual } from '../support/group.js';
 import type { Peer } from '../support/peer.js';
-import { shoalPath } from '../support/repository.js';
 import { SeededChoice } from '../support/seeded-choice.js';
 import { writeSeededFile } from '../support/seeded-file.js';
-import { childEnvironment, mustRunShoal } from '../support/shoal-command.js';
+import { killShoal, mustRunShoal } from '../support/shoal-command.js';
 import { differences, type Listing } from '../support/tree-listing.js';
 
 const filesCount = 30;
@@ -34,7 +32,7 @@ export async function surviveKills(seed: number, kills: number): Promise<void> {
     await victim.stop('SIGTERM');
     for (let round = 0; round < kills; round++) {
       await damage(victim, listing, choice);
-      await killedRepair(victim, choice.below(killWithinMs));
+      await killShoal(choice.below(killWithinMs), 'verify', victim.directory, '--repair');
     }
     await damage(victim, listing, choice);
     await mustRunShoal('verify', victim.directory, '--repair', '--json');
@@ -68,15 +66,4 @@ async function damage(victim: Peer, listing: Listing, choice: SeededChoice): Pro
   // The time it had at first: times are set with less precision than they are read, and losses would add up.
   const seconds = Number(listing.get(name)?.mtimeNs) / 1e9;
   await utimes(path, seconds, seconds);
-}
-
-async function killedRepair(victim: Peer, afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [shoalPath, 'verify', victim.directory, '--repair'], {
-    stdio: 'ignore',
-    env: childEnvironment(),
-  });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
-  await ended;
-  clearTimeout(timer);
 }

@@ -1,6 +1,6 @@
 /**
  * A verification goes through the store and the files in parts, ends when its time is up or it is interrupted, and
- * goes on there in the next run; and it finds what is missing as well as what is damaged.
+ * goes on there in the next limited run; one without a limit looks at everything.
  */
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { scratchDirectory } from './peer.js';
 import { scanOf, shareOf } from './replica-at-rest.js';
 
 const count = 12;
+const aDayMs = 86_400_000;
 let scratch: { path: string; remove: () => Promise<void> };
 let share: OpenShare;
 
@@ -67,14 +68,26 @@ it('goes on where it was interrupted, and tells how much there is', async () => 
   const interrupted = verify({ onProgress, signal: controller.signal, now: ticking() });
   await expect(interrupted).rejects.toThrow();
   expect(seen.at(-1)).toMatchObject({ filesTotal: count, files: 5 });
-  expect(await verify()).toMatchObject({ ok: true, complete: true, files: { checked: count - 5 } });
+  const rest = await verify({ limitMs: aDayMs });
+  expect(rest).toMatchObject({ ok: true, complete: true, files: { checked: count - 5 } });
+});
+
+it('looks at everything when it has no limit, wherever the run before it ended', async () => {
+  const { chunks: stored } = await share.store.chunks.totals();
+  const controller = new AbortController();
+  const onProgress = ({ files }: VerifyProgress): void => {
+    if (files === 5) controller.abort();
+  };
+  await expect(verify({ onProgress, signal: controller.signal, now: ticking() })).rejects.toThrow();
+  const whole = await verify();
+  expect(whole).toMatchObject({ complete: true, files: { checked: count }, chunks: { checked: stored } });
 });
 
 it('keeps a position of its own for each part that was asked for', async () => {
   await verify({ store: false, limitMs: 6000, now: ticking() });
   const rest = await verify({ files: false });
   expect(rest).toMatchObject({ complete: true, files: { checked: 0 } });
-  const files = await verify({ store: false });
+  const files = await verify({ store: false, limitMs: aDayMs });
   expect(files.files.checked).toBeGreaterThan(0);
   expect(files.files.checked).toBeLessThan(count);
 });

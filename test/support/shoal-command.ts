@@ -44,6 +44,15 @@ export async function mustRunShoal(...args: readonly string[]): Promise<CommandR
   return result;
 }
 
+/** One command of Shoal that is killed after `afterMs`, if it has not ended by then. */
+export async function killShoal(afterMs: number, ...args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [shoalPath, ...args], { stdio: 'ignore', env: childEnvironment() });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+  await ended;
+  clearTimeout(timer);
+}
+
 /** Like a user's: a test runner's own settings must not change what runs. */
 export function childEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', NO_COLOR: '1' };
