@@ -1,7 +1,7 @@
 // The rooms and the one direction imports run in. See docs/ARCHITECTURE.md.
 const PURE = '^src/(manifest|gossip|transfer)/';
 const LAYERS = [
-  ['^commands/', '^src/(cli|share|error)'],
+  ['^commands/', '^(commands/|src/(cli|share|error))'],
   ['^src/cli/', '^src/(cli|share|error)'],
   [
     '^src/share/',

@@ -1,11 +1,10 @@
 /**
- * Where the code of a worker thread lies. Threads run what was built: under a test runner, where this file is
- * TypeScript, that is in `dist`.
+ * Where the code of a worker thread lies: in `dist/program`, beside the rest of the program. Threads run what was built,
+ * also under a test runner, where this file is TypeScript.
  */
 
-/** @param name - of the file in `src`, without extension */
+/** @param name - of an entry of `scripts/build-program.js` */
 export function workerFile(name: string): URL {
-  return import.meta.url.endsWith('.ts')
-    ? new URL(`../dist/src/${name}.js`, import.meta.url)
-    : new URL(`./${name}.js`, import.meta.url);
+  const program = import.meta.url.endsWith('/src/worker-file.ts') ? '../dist/program/' : './';
+  return new URL(`${program}${name}.js`, import.meta.url);
 }

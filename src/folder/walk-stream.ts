@@ -46,7 +46,7 @@ export async function* streamHere(walk: Iterable<Found>): AsyncGenerator<FoundBa
 
 /** @throws ShoalError as the walk does */
 export async function* streamFromThread(settings: WalkSettings): AsyncGenerator<FoundBatch> {
-  const worker = new Worker(workerFile('folder/walk-worker'), { workerData: settings });
+  const worker = new Worker(workerFile('walk-worker'), { workerData: settings });
   const messages: WalkMessage[] = [];
   let wake: () => void = () => undefined;
   worker.on('message', (message: WalkMessage) => {

@@ -11,7 +11,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
-import { watch as chokidarWatch, type FSWatcher } from 'chokidar';
+import type { FSWatcher } from 'chokidar';
 import { isShoalError, ShoalError, systemCode } from '../error.js';
 import { joinRelPath, parseRelPath, type RelPath } from '../manifest/index.js';
 import { type IgnoreRules, ignoreFileName } from './ignore-rules.js';
@@ -82,7 +82,8 @@ export class FolderWatch implements Watching {
       );
       return;
     }
-    const watcher = chokidarWatch(this.#options.root, {
+    const chokidar = await import('chokidar'); // loaded by those who watch
+    const watcher = chokidar.watch(this.#options.root, {
       ignoreInitial: true,
       followSymlinks: false,
       ignorePermissionErrors: true,

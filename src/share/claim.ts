@@ -3,7 +3,7 @@
  * device id, and keeps the member records it is given.
  */
 import { isShoalError, ShoalError } from '../error.js';
-import { Endpoint, type Session } from '../network/index.js';
+import type { Endpoint, Session } from '../network/index.js';
 import type { Store } from '../store/index.js';
 import { decodeMessage, encodeMessage, type Message } from '../transfer/index.js';
 import {
@@ -37,6 +37,7 @@ export async function claimMembership(
   options: { secrets: Secrets; ticket: Ticket; name: string; signal: AbortSignal },
 ): Promise<boolean> {
   const { ticket, secrets, signal } = options;
+  const { Endpoint } = await import('../network/index.js');
   const endpoint = await Endpoint.open({
     share: ticket.share,
     device: secrets.device,

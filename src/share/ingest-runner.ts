@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import { workerFile } from '../worker-file.js';
@@ -45,7 +45,7 @@ export class IngestRunner {
   readonly #memories: Uint8Array[] = [];
   readonly #slots: Slots;
   readonly #workers = Math.min(availableParallelism(), workersMax);
-  #pool: Piscina | undefined;
+  #pool: Promise<Piscina> | undefined;
   #isFirst = true;
 
   constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
@@ -73,7 +73,7 @@ export class IngestRunner {
   }
 
   async close(): Promise<void> {
-    await this.#pool?.destroy();
+    await (await this.#pool)?.destroy();
   }
 
   #startHere(job: Job, memory: Uint8Array, end: () => void): StartedJob {
@@ -90,9 +90,10 @@ export class IngestRunner {
 
   async #startInWorker(job: Job, memory: Uint8Array, end: () => void): Promise<StartedJob> {
     this.#pool ??= this.#openPool();
+    const pool = await this.#pool;
     const { port1, port2 } = new MessageChannel();
     const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, memory, job, port: port2 };
-    const done: Promise<void> = this.#pool.run(task, { transferList: [port2] });
+    const done: Promise<void> = pool.run(task, { transferList: [port2] });
     const inbox = new Inbox(port1, done);
     try {
       const pieces = await inbox.next<readonly PieceCut[]>();
@@ -117,9 +118,10 @@ export class IngestRunner {
     }
   }
 
-  #openPool(): Piscina {
+  async #openPool(): Promise<Piscina> {
+    const { Piscina } = await import('piscina'); // loaded by those who have much to take in
     return new Piscina({
-      filename: workerFile('share/ingest-worker').href,
+      filename: workerFile('ingest-worker').href,
       minThreads: this.#workers,
       maxThreads: this.#workers,
       concurrentTasksPerWorker: jobsPerWorker,

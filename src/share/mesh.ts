@@ -12,7 +12,7 @@ import {
   type GossipEvent,
   type PeerView,
 } from '../gossip/index.js';
-import { Endpoint, type Session } from '../network/index.js';
+import type { Endpoint, Session } from '../network/index.js';
 import type { Message } from '../transfer/index.js';
 import {
   type DeviceId,
@@ -77,6 +77,7 @@ export class Mesh {
       options.now(),
     );
     const mesh = new Mesh(options, gossip);
+    const { Endpoint } = await import('../network/index.js'); // loaded by those who need it: it takes as long as all the rest
     mesh.#endpoint = await Endpoint.open({
       share: replica.share,
       device: replica.secrets.device,
