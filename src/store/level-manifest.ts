@@ -1,8 +1,9 @@
 /**
- * Tells from LevelDB's MANIFEST which tables a database consists of. LevelDB checks that file itself when it opens it, so
- * nothing is checked here: where it makes no sense no tables are named, and LevelDB refuses the database.
+ * Tells from LevelDB's MANIFEST which files a database consists of. LevelDB checks that file itself when it opens it, so
+ * nothing is checked here: where it makes no sense no files are named, and LevelDB refuses the database.
  *
- * A MANIFEST is a log of edits (`level-log.ts`). Edit: fields, each behind its tag. Source: db/version_edit.cc of LevelDB
+ * A MANIFEST is a log of edits (`level-log.ts`). Edit: fields, each behind its tag. The keys in them end with the number
+ * of their write (7 bytes, little endian, behind one for its type). Source: db/version_edit.cc and db/dbformat.h of LevelDB
  * 1.20.
  */
 import { readFile } from 'node:fs/promises';
@@ -22,17 +23,34 @@ const tags = {
   previousLog: 9,
 } as const;
 
-/** Numbers of the tables of the database in `directory`. @throws what reading throws */
-export async function liveTables(directory: string): Promise<number[]> {
+/** What a database consists of. */
+export interface LiveFiles {
+  /** By their numbers: the highest number of a write that the table is known to hold. */
+  readonly tables: ReadonlyMap<number, number>;
+  /** Logs of this number and above are read, and one before. */
+  readonly firstLog: number;
+  readonly previousLog: number;
+}
+
+interface Growing {
+  readonly tables: Map<number, number>;
+  firstLog: number;
+  previousLog: number;
+}
+
+/** The type of a write and its number, at the end of a key. */
+const trailerBytes = 8;
+
+/** The files of the database in `directory`. @throws what reading throws */
+export async function liveFiles(directory: string): Promise<LiveFiles> {
+  const live: Growing = { tables: new Map(), firstLog: 0, previousLog: 0 };
   try {
     const name = (await readFile(join(directory, 'CURRENT'), 'latin1')).trimEnd();
-    const live = new Set<number>();
     for (const edit of recordsIn(await readFile(join(directory, name)))) applyEdit(live, edit);
-    return [...live];
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []; // there is no database yet
-    throw error;
+    if (systemCode(error) !== 'ENOENT') throw error; // there is no database yet
   }
+  return live;
 }
 
 function* recordsIn(log: Buffer): Generator<Buffer> {
@@ -45,39 +63,48 @@ function* recordsIn(log: Buffer): Generator<Buffer> {
   }
 }
 
-/** Adds the tables that `edit` adds to `live`, and removes those that it removes. */
-function applyEdit(live: Set<number>, edit: Uint8Array): void {
+/** Adds the tables that `edit` adds to `live`, removes those that it removes, and notes which logs it names. */
+function applyEdit(live: Growing, edit: Uint8Array): void {
   const fields = new FieldReader(edit);
   while (!fields.atEnd && !fields.failed) {
     switch (fields.varint()) {
       case tags.comparator:
-        fields.skip(fields.varint());
+        fields.bytes(fields.varint());
         break;
       case tags.logNumber:
+        live.firstLog = fields.varint();
+        break;
+      case tags.previousLog:
+        live.previousLog = fields.varint();
+        break;
       case tags.nextFile:
       case tags.lastSequence:
-      case tags.previousLog:
         fields.varint();
         break;
       case tags.compactPointer:
         fields.varint(); // the level
-        fields.skip(fields.varint());
+        fields.bytes(fields.varint());
         break;
       case tags.deletedFile:
         fields.varint();
-        live.delete(fields.varint());
+        live.tables.delete(fields.varint());
         break;
       case tags.newFile: {
         fields.varint();
         const number = fields.varint();
-        fields.varint(); // bytes
-        fields.skip(fields.varint()); // first key
-        fields.skip(fields.varint()); // last key
-        if (!fields.failed) live.add(number);
+        fields.varint(); // its bytes
+        const [first, last] = [fields.bytes(fields.varint()), fields.bytes(fields.varint())];
+        if (!fields.failed) live.tables.set(number, Math.max(writeOf(first), writeOf(last)));
         break;
       }
       default:
         return; // unknown to this version of LevelDB as well: it refuses the database
     }
   }
+}
+
+/** The number of the write of `key`; 0 if it has none that a store can have. */
+function writeOf(key: Uint8Array): number {
+  const trailer = Buffer.from(key.subarray(-trailerBytes));
+  return trailer.length === trailerBytes && trailer[7] === 0 ? trailer.readUIntLE(1, 6) : 0;
 }

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import { isMaskedCrc32c } from './crc32c.js';
 import { FieldReader } from './level-field-reader.js';
-import { liveTables } from './level-manifest.js';
+import { liveFiles } from './level-manifest.js';
 
 const tableName = /^\d+\.(?:ldb|sst)$/;
 const footerBytes = 48;
@@ -30,8 +30,8 @@ export async function damagedLiveTables(
   directory: string,
   checked: ReadonlySet<string> = new Set(),
 ): Promise<string[]> {
-  const live = new Set(await liveTables(directory));
-  return damagedTables(directory, (name) => live.has(Number.parseInt(name, 10)) && !checked.has(name));
+  const { tables } = await liveFiles(directory);
+  return damagedTables(directory, (name) => tables.has(Number.parseInt(name, 10)) && !checked.has(name));
 }
 
 /** Names of the damaged tables among those in `directory` that are `wanted`. */
@@ -109,7 +109,7 @@ function handlesIn(block: Buffer | undefined): Handle[] {
     reader.varint(); // bytes of the key that it shares with the key before
     const keyBytes = reader.varint();
     reader.varint(); // bytes of the value
-    reader.skip(keyBytes);
+    reader.bytes(keyBytes);
     const handle = handleFrom(reader);
     if (!reader.failed) handles.push(handle);
   }

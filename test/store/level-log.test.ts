@@ -88,6 +88,30 @@ it('refuses a store whose log is another of its files, and a rebuild makes it op
   await store.close();
 });
 
+it('refuses a store whose log is one of its own of an earlier time, and a rebuild brings back what came later', async () => {
+  const { directory, log } = await closedStore(3);
+  const older = await readFile(join(directory, log));
+  const change = async (value: string): Promise<void> => {
+    const store = await Store.open(directory);
+    await store.commit([{ kind: 'state', key: 'local', value: Buffer.from(value) }], { durable: true });
+    await store.close(); // the next opening turns the log into a table
+  };
+  for (const value of ['first', 'second']) await change(value);
+  await (await Store.open(directory)).close();
+  const newest = (await readdir(directory)).find((name) => name.endsWith('.log')) ?? '';
+  await writeFile(join(directory, newest), older);
+  await expect(Store.open(directory)).rejects.toMatchObject({
+    code: 'STORE_UNOPENABLE',
+    message: expect.stringContaining(`its log ${newest} holds`) as string,
+  });
+  await rebuildStore(directory, { quarantine: join(directory, 'quarantine') });
+  const store = await Store.open(directory);
+  expect(Buffer.from((await store.getRecord('state', 'local')) ?? []).toString()).toBe('second');
+  const { id, plain } = sampleChunk(1);
+  expect(await store.chunks.get(id)).toEqual(plain);
+  await store.close();
+});
+
 it('survives every number of a write: refused, or written behind', async () => {
   for (const first of [2n ** 47n, 2n ** 48n, 2n ** 56n - 1n, 2n ** 56n, 2n ** 64n - 1n]) {
     const { directory, log } = await closedStore(1);

@@ -99,6 +99,20 @@ async function expectServed(store: Store, chunks: readonly SampleChunk[]): Promi
   }
 }
 
+it('replaces a damaged chunk also when the new one is read while it is on its way', async () => {
+  const directory = await makeStore();
+  await change(packOf(directory), flip(recordAt(1) + recordHeaderBytes + 99));
+  const store = await openStore(directory);
+  expect(await store.chunks.get(second.id)).toBeUndefined();
+  const putting = store.chunks.put(second.id, second.encoded);
+  expect(same(await store.chunks.get(second.id), second.plain)).toBe(true);
+  await putting;
+  await store.close();
+  const reopened = await openStore(directory);
+  await expectServed(reopened, samples);
+  expect(await badIds(reopened)).toEqual([]);
+});
+
 it('keeps larger chunks in a pack that only its owner reads, small ones in the database', async () => {
   const directory = await makeStore();
   const store = await openStore(directory);
