@@ -45,6 +45,11 @@ export function conflictPath(path: RelPath, content: NewContent): RelPath {
   return parseRelPath(parent === undefined ? name : `${parent}/${name}`);
 }
 
+/** Whether a conflict copy may stand at `path`; other files may have such names, too. */
+export function hasConflictName(path: RelPath): boolean {
+  return tagForm.test(baseNameOf(path));
+}
+
 /** What all conflict copies of `path` begin with: they stand together in the order of paths. */
 export function conflictPrefix(path: RelPath): string {
   const { stem, extension } = splitName(baseNameOf(path));
@@ -60,7 +65,7 @@ export function conflictPrefix(path: RelPath): string {
 /** What is lost at a conflict path must not take the name of the same content lost at the path it came from. */
 function namedBytes(path: RelPath, content: NewContent): Uint8Array {
   const bytes = encodeContent(content);
-  if (!tagForm.test(baseNameOf(path))) return bytes;
+  if (!hasConflictName(path)) return bytes;
   const origin = encodeText(path);
   const both = new Uint8Array(bytes.length + origin.length);
   both.set(bytes);

@@ -2,7 +2,7 @@
  * The manifest: a whole folder as a Merkle tree of entries, how two of them differ, and how they merge. Pure: no
  * I/O of its own, no clock, no randomness. Nodes come and go through the `NodeStore` that the caller gives.
  */
-export { conflictPath } from './conflict-path.js';
+export { conflictPath, hasConflictName } from './conflict-path.js';
 export {
   type DeletedEntry,
   type DirectoryEntry,

@@ -18,6 +18,8 @@ const loneSurrogate = /\p{Surrogate}/u;
 const ignorable = /\p{Default_Ignorable_Code_Point}/gu;
 const plainAscii = /^[ -~]*$/;
 const reservedName = '.shoal';
+/** No path of so many UTF-16 units is too long in bytes (three a unit) or too deep (two units a component). */
+const surelyBoundedLength = Math.min(Math.floor(pathBytesMax / 3), 2 * depthMax);
 
 /** @throws ShoalError PATH_REJECTED unless `text` is a path that a share may contain */
 export function parseRelPath(text: string): RelPath {
@@ -60,7 +62,12 @@ export function joinRelPath(parent: RelPath | undefined, name: string): RelPath 
   if (name.includes('/')) {
     throw new ShoalError('PATH_REJECTED', `The name ${shown(name)} is not one component of a path.`);
   }
-  return parseRelPath(parent === undefined ? name : `${parent}/${name}`);
+  if (parent === undefined) return parseRelPath(name);
+  const path = `${parent}/${name}`;
+  // What is short is within the bounds of bytes and depth; then the new component alone decides, as the parent is a path.
+  if (path.length <= surelyBoundedLength && plainAscii.test(name) && whyComponentRejected(name) === undefined)
+    return path as RelPath;
+  return parseRelPath(path);
 }
 
 /** Whether `path` lies under `directory`, at any depth. Not true of `directory` itself. */
@@ -103,6 +110,9 @@ function whyRejected(text: string): string | undefined {
 function whyComponentRejected(component: string): string | undefined {
   if (component === '') return 'it is absolute, or has an empty component';
   if (component === '.' || component === '..') return `it has the component ${component}`;
+  // Most names are plain, and only one that begins with a dot can be like the reserved one.
+  if (component.length <= componentBytesMax && plainAscii.test(component) && !component.startsWith('.'))
+    return undefined;
   if (utf8Length(component) > componentBytesMax)
     return `a component is longer than ${componentBytesMax} bytes`;
   const folded = fold(component);

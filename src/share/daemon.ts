@@ -111,10 +111,10 @@ export class Daemon {
     });
   }
 
-  /** Starts everything: watcher, first scan, then the network. @throws ShoalError what `openShare`, the port or the watcher say */
+  /** Starts everything: watcher, first scan with the port opened meanwhile, then the dialling. @throws ShoalError what `openShare`, the port or the watcher say */
   static async start(share: OpenShare, options: DaemonOptions): Promise<Daemon> {
     const late: { daemon?: Daemon } = {};
-    const mesh = await Mesh.open({
+    const mesh = await Mesh.prepare({
       replica: share.replica,
       name: share.config.name,
       host: '0.0.0.0',
@@ -286,23 +286,30 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    const { share } = this;
-    const { port } = this.#mesh.address;
-    if (port !== share.config.port) await writeConfig(share.layout, { ...share.config, port });
     if (this.#options.watch) {
-      this.#watcher = await share.folder.watch(
+      this.#watcher = await this.share.folder.watch(
         (hint) => this.#scans.hint(hint),
         (error) => this.#onError(error),
       );
     }
     await this.#claim();
-    await this.#scans.scanNow('everything');
+    const scanning = this.#scans.scanNow('everything');
+    await this.#listen(); // meanwhile, as a walk takes place in another thread
+    await scanning;
     if (this.#fatal !== undefined) throw this.#fatal;
     // The scan was cut short: no head is signed over what was not looked at.
     if (this.#options.signal.aborted) return;
     this.#mesh.start(await this.#signHead());
     this.#options.listener({ event: 'ready', address: this.#mesh.address });
     this.#changed();
+  }
+
+  /** The port is remembered: others dial it. */
+  async #listen(): Promise<void> {
+    await this.#mesh.listen();
+    const { layout, config } = this.share;
+    const { port } = this.#mesh.address;
+    if (port !== config.port) await writeConfig(layout, { ...config, port });
   }
 
   /** A ticket whose inviter did not answer at `join` is brought there now, and again until it is answered. */

@@ -69,26 +69,34 @@ export class Mesh {
     });
   }
 
+  /** A mesh that listens. @throws ShoalError IO when its port cannot be opened */
   static async open(options: MeshOptions): Promise<Mesh> {
-    const { replica } = options;
+    const mesh = await Mesh.prepare(options);
+    await mesh.listen();
+    return mesh;
+  }
+
+  /** A mesh that knows the members and has no port yet: before anything else it must `listen`. */
+  static async prepare(options: MeshOptions): Promise<Mesh> {
+    const { replica, random, now } = options;
     const known = await readKnown(replica);
-    const gossip = new Gossip(
-      { share: replica.share, self: replica.device, random: options.random, ...known },
-      options.now(),
-    );
-    const mesh = new Mesh(options, gossip);
-    const { Endpoint } = await import('../network/index.js'); // loaded by those who need it: it takes as long as all the rest
-    mesh.#endpoint = await Endpoint.open({
+    const self = { share: replica.share, self: replica.device };
+    return new Mesh(options, new Gossip({ ...self, random, ...known }, now()));
+  }
+
+  async listen(): Promise<void> {
+    const { replica, host, port, portTries, events } = this.#options;
+    const { Endpoint } = await import('../network/index.js'); // only those who need it load it: it takes as long as all the rest
+    this.#endpoint = await Endpoint.open({
       share: replica.share,
       device: replica.secrets.device,
-      host: options.host,
-      port: options.port,
-      portTries: options.portTries,
-      authorise: (device) => mesh.#authorise(device),
-      onSession: (session) => mesh.#take(session),
-      onReport: (text) => options.events.onReport(text),
+      host,
+      port,
+      portTries,
+      authorise: (device) => this.#authorise(device),
+      onSession: (session) => this.#take(session),
+      onReport: (text) => events.onReport(text),
     });
-    return mesh;
   }
 
   /** Begins to dial; before this the mesh only answers. @param head - of this device; none in a quiet mesh */

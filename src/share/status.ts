@@ -4,6 +4,7 @@
  */
 import { type ChunkId, hashBackend } from '../chunking/index.js';
 import { escapeForDisplay } from '../folder/index.js';
+import { decodeEntry, hasConflictName } from '../manifest/index.js';
 import { type DeviceId, decodeHead, decodeMemberRecord, type ShareId } from '../trust/index.js';
 import type { Daemon } from './daemon.js';
 import { type OpenShare, ownRole } from './open-share.js';
@@ -120,9 +121,14 @@ async function describeShare({ replica, config, store, layout, folder }: OpenSha
   const totals = await replica.tree.totals(replica.root);
   const { chunks, bytes, plainBytes } = await store.chunks.totals();
   const conflicts: string[] = [];
-  for await (const entry of replica.tree.entries(replica.root)) {
-    if ((entry.kind === 'file' || entry.kind === 'symlink') && entry.conflictOf !== undefined)
-      conflicts.push(escapeForDisplay(entry.path));
+  for await (const heads of replica.tree.heads(replica.root)) {
+    // Only what has such a name is looked into: a copy that is renamed is an ordinary file.
+    for (const { path, kind, bytes } of heads) {
+      if (kind === 'deleted' || !hasConflictName(path)) continue;
+      const entry = decodeEntry(bytes);
+      if ((entry.kind === 'file' || entry.kind === 'symlink') && entry.conflictOf !== undefined)
+        conflicts.push(escapeForDisplay(path));
+    }
   }
   return {
     share: config.share,
