@@ -3,15 +3,15 @@
  * one sentence on stderr and, with `--json`, as the one document on stdout.
  */
 import { run } from '@oclif/core/run';
+import { setEngineFlags } from './engine-flags.js';
 import { exitCodes } from './exit-code.js';
 import { asUsageError, describeFailure, stackOf } from './failure.js';
-import { collectGarbageInOneGo } from './garbage-collection.js';
 import { Output } from './output.js';
 import { wantsFlag } from './wants-flag.js';
 
 /** @param entry - URL of a file in the package, from which oclif finds `package.json` */
 export async function main(argv: readonly string[], entry: string): Promise<void> {
-  collectGarbageInOneGo();
+  setEngineFlags();
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
   const exitCode = await runCommand(spelledOut(argv), entry);
   // What is written to a pipe may still be on its way.

@@ -25,7 +25,7 @@ export type WalkMessage =
   | { readonly isEnd: true };
 
 const itemsPerBatch = 1024;
-export const batchesAhead = 8;
+export const batchesAhead = 32;
 
 export function* batchesOf(walk: Iterable<Found>): Generator<PackedBatch> {
   let items: Found[] = [];

@@ -5,6 +5,6 @@ import { surviveDamages } from '../store/random-damage.js';
 const from = Number(process.env.SHOAL_TEST_SEED ?? 1);
 const count = Number(process.env.SHOAL_TEST_RUNS ?? 10_000);
 
-it(`survives ${count} damages, from seed ${from} on`, async () => {
+it(`survives ${count} damages, from seed ${from} on`, { timeout: 3_600_000 }, async () => {
   expect(await surviveDamages({ from, count })).toHaveLength(count);
 });
