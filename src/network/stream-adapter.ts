@@ -17,13 +17,18 @@ export class StreamAdapter extends Duplex {
   /** The write that waits for the stream to drain; node:stream has at most one under way. */
   #waiting: Done | undefined;
   #received = 0;
+  /** Packets that came in this turn of the event loop: one at a time they would go through TLS one at a time. */
+  #packets: Buffer[] = [];
   #receiveMax = Number.POSITIVE_INFINITY;
 
   constructor(stream: UdxStream) {
     super({ allowHalfOpen: true, autoDestroy: false });
     this.#stream = stream;
     stream.on('data', (bytes) => this.#receive(bytes));
-    stream.on('end', () => this.push(null));
+    stream.on('end', () => {
+      this.#handOver();
+      this.push(null);
+    });
     stream.on('drain', () => this.#resume(null));
     stream.on('error', (error) => this.destroy(error));
     stream.on('close', () => this.destroy());
@@ -41,8 +46,14 @@ export class StreamAdapter extends Duplex {
         new ShoalError('LIMIT', `sent more than ${this.#receiveMax} bytes before it was admitted`),
       );
     } else {
-      this.push(bytes);
+      if (this.#packets.push(bytes) === 1) setImmediate(() => this.#handOver());
     }
+  }
+
+  #handOver(): void {
+    const packets = this.#packets;
+    this.#packets = [];
+    if (packets.length > 0 && !this.destroyed) this.push(Buffer.concat(packets));
   }
 
   #resume(error: Error | null): void {
