@@ -30,8 +30,15 @@ export class StreamAdapter extends Duplex {
       this.push(null);
     });
     stream.on('drain', () => this.#resume(null));
-    stream.on('error', (error) => this.destroy(error));
-    stream.on('close', () => this.destroy());
+    // What came in the same turn came before: a last frame says why the stream ends.
+    stream.on('error', (error) => {
+      this.#handOver();
+      this.destroy(error);
+    });
+    stream.on('close', () => {
+      this.#handOver();
+      this.destroy();
+    });
   }
 
   /** From now on the stream dies when it has brought more than `bytes` since it was opened. */
