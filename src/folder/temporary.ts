@@ -32,6 +32,8 @@ const closeDescriptor = promisify(close);
 const createFlags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 const ownerOnly = 0o600;
 const nameBytes = 12;
+/** What is written at once: handing a write to the thread pool costs as much as copying a whole chunk. */
+const blockBytes = 256 * 1024;
 
 export interface Content {
   /** What the file is for, in messages. */
@@ -138,18 +140,34 @@ export class TemporaryFiles {
 }
 
 async function writeAll(descriptor: number, content: Content, signal?: AbortSignal): Promise<void> {
-  let written = 0;
+  const block = Buffer.allocUnsafe(Math.min(blockBytes, content.size));
+  let filled = 0;
+  let taken = 0;
   for await (const chunk of content.chunks) {
     throwIfCancelled(content.path, signal);
-    if (written + chunk.length > content.size) throw wrongSize(content, written + chunk.length);
-    for (let offset = 0; offset < chunk.length; ) {
-      const { bytesWritten } = await writeDescriptor(descriptor, chunk, offset, chunk.length - offset, null);
-      offset += bytesWritten;
+    taken += chunk.length;
+    if (taken > content.size) throw wrongSize(content, taken);
+    for (let from = 0; from < chunk.length; ) {
+      const part = chunk.subarray(from, from + block.length - filled);
+      block.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled < block.length) break;
+      await writeBlock(descriptor, block);
+      filled = 0;
     }
-    written += chunk.length;
   }
   throwIfCancelled(content.path, signal);
-  if (written !== content.size) throw wrongSize(content, written);
+  if (taken !== content.size) throw wrongSize(content, taken);
+  await writeBlock(descriptor, block.subarray(0, filled));
+}
+
+/** Writes all of `bytes` at the current position: the system may take less than it is given. */
+async function writeBlock(descriptor: number, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const { bytesWritten } = await writeDescriptor(descriptor, bytes, offset, bytes.length - offset, null);
+    offset += bytesWritten;
+  }
 }
 
 function throwIfCancelled(path: string, signal?: AbortSignal): void {

@@ -24,7 +24,14 @@ export class StreamAdapter extends Duplex {
   constructor(stream: UdxStream) {
     super({ allowHalfOpen: true, autoDestroy: false });
     this.#stream = stream;
-    stream.on('data', (bytes) => this.#receive(bytes));
+    // Its own queue of what was read is passed by: it would cost as much for each packet as TLS does.
+    const { push } = stream;
+    stream.push = (bytes) => {
+      if (bytes === null) return push.call(stream, null);
+      this.#receive(bytes);
+      return true;
+    };
+    stream.resume();
     stream.on('end', () => {
       this.#handOver();
       this.push(null);

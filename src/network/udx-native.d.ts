@@ -18,7 +18,9 @@ declare module 'udx-native' {
     write(bytes: Uint8Array): boolean;
     end(): void;
     destroy(): void;
-    on(event: 'data', listener: (bytes: Buffer) => void): this;
+    /** Called for each packet that was read, in order, and with null at the end. @returns whether more is wanted */
+    push(bytes: Buffer | null): boolean;
+    resume(): this;
     on(event: 'error', listener: (error: Error) => void): this;
     on(event: 'end' | 'close' | 'drain', listener: () => void): this;
   }

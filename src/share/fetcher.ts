@@ -9,7 +9,13 @@
 import { type ChunkId, type EncodedChunk, plainOfChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { ChunkStore } from '../store/index.js';
-import { type Message, type PullEffect, type PullEvent, PullPlanner } from '../transfer/index.js';
+import {
+  idsPerMessageMax,
+  type Message,
+  type PullEffect,
+  type PullEvent,
+  PullPlanner,
+} from '../transfer/index.js';
 import type { DeviceId } from '../trust/index.js';
 import type { Pacer } from './pacer.js';
 
@@ -38,6 +44,8 @@ export class Fetcher {
   readonly #planner = new PullPlanner();
   readonly #waiters = new Map<ChunkId, Waiter>();
   readonly #blocked: (() => void)[] = [];
+  /** What is to be requested at the end of this turn of the event loop: chunks come, and are wanted, several in a turn. */
+  readonly #requests = new Map<DeviceId, Set<ChunkId>>();
   #wantedBytes = 0;
   #isClosed = false;
   /** Bytes of chunks that arrived and were right, as they came over the wire. */
@@ -162,7 +170,7 @@ export class Fetcher {
   #perform(effect: PullEffect): void {
     switch (effect.type) {
       case 'request':
-        this.#options.send(effect.source, { type: 'want', ids: effect.ids });
+        this.#request(effect.source, effect.ids);
         return;
       case 'unobtainable':
         for (const id of effect.ids) this.#settle(id, (waiter) => waiter.reject(unobtainable(id)));
@@ -173,6 +181,23 @@ export class Fetcher {
       case 'stalled':
         this.#options.onBadSource(effect.source, 'it stopped answering requests');
         return;
+    }
+  }
+
+  #request(source: DeviceId, ids: readonly ChunkId[]): void {
+    if (this.#requests.size === 0) setImmediate(() => this.#sendRequests());
+    const gathered = this.#requests.get(source) ?? new Set();
+    this.#requests.set(source, gathered);
+    for (const id of ids) gathered.add(id);
+  }
+
+  #sendRequests(): void {
+    const requests = [...this.#requests];
+    this.#requests.clear();
+    for (const [source, gathered] of requests) {
+      const ids = [...gathered];
+      for (let from = 0; from < ids.length; from += idsPerMessageMax)
+        this.#options.send(source, { type: 'want', ids: ids.slice(from, from + idsPerMessageMax) });
     }
   }
 

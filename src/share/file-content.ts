@@ -14,7 +14,7 @@ export type Obtain = (id: ChunkId, bytes: number) => Promise<void>;
 
 /** As much as the credit of a few fast peers. */
 const obtainAhead = 384;
-const readAhead = 8;
+const readAhead = 32;
 const partsPerLookUp = 64;
 
 /** @param obtain - by default nothing can be obtained: what is not in the store is missing */

@@ -27,15 +27,21 @@ function withoutFirst(parts: readonly Uint8Array[], count: number): Uint8Array[]
   return rest;
 }
 
-/** Fills `into` from `position` on. @returns how many bytes there were */
-export async function readAll(file: FileHandle, into: Uint8Array, position: number): Promise<number> {
-  let filled = 0;
-  while (filled < into.length) {
-    const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
+/** Fills `parts` one after another from `position` on. @returns how many bytes there were */
+export async function readAll(
+  file: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  let rest = parts;
+  let at = position;
+  while (rest.length > 0) {
+    const { bytesRead } = await file.readv(rest, at);
     if (bytesRead === 0) break;
-    filled += bytesRead;
+    at += bytesRead;
+    rest = withoutFirst(rest, bytesRead);
   }
-  return filled;
+  return at - position;
 }
 
 /** Puts the names in a directory on the disk. */

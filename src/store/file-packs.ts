@@ -18,7 +18,7 @@ import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { systemCode } from '../error.js';
 import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
-import { readAll, syncDirectory, writeAll } from './file-bytes.js';
+import { syncDirectory, writeAll } from './file-bytes.js';
 import {
   isUnreadable,
   openFailure,
@@ -32,6 +32,7 @@ import { inspectPack, type PackInspection } from './pack-file.js';
 import { encodeFooter, PackTable, tableRecordsMax } from './pack-footer.js';
 import type { PackLocation, RecordPlace } from './pack-location.js';
 import { noteOperation, type PackNote } from './pack-note.js';
+import { PackReads } from './pack-reads.js';
 import {
   chunkInRecord,
   encodePackHeader,
@@ -73,6 +74,7 @@ interface FilePacksOptions {
 
 export class FilePacks implements Packs {
   private readonly descriptors: PackDescriptors;
+  private readonly reads: PackReads;
   /** Open for writing and written since a sync of them began, the tail among them when it is. */
   private readonly unsynced = new Set<FileHandle>();
   /** Ends when the sync that was begun last does; once one has failed all later ones do. */
@@ -91,6 +93,7 @@ export class FilePacks implements Packs {
     private readonly bytesMax: number,
   ) {
     this.descriptors = new PackDescriptors((pack) => openFile(this.pathOf(pack), constants.O_RDONLY));
+    this.reads = new PackReads(this.descriptors);
   }
 
   /**
@@ -139,18 +142,16 @@ export class FilePacks implements Packs {
 
   async read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined> {
     if (this.closed) throw storeClosed();
-    const record = Buffer.allocUnsafeSlow(recordHeaderBytes + location.encodedLength);
+    let record: Uint8Array | undefined;
     try {
-      const bytesRead = await this.descriptors.use(location.pack, (file) =>
-        readAll(file, record, location.offset),
-      );
-      if (bytesRead < record.length) return undefined;
+      const length = recordHeaderBytes + location.encodedLength;
+      record = await this.reads.read(location.pack, location.offset, length);
     } catch (error) {
       if (this.closed) throw storeClosed();
       if (systemCode(error) === 'ENOENT' || isUnreadable(error)) return undefined;
       throw readFailure(this.directory, error);
     }
-    return chunkInRecord(id, location, new Uint8Array(record.buffer));
+    return record && chunkInRecord(id, location, record);
   }
 
   async lengthOf(pack: number): Promise<number> {
@@ -202,6 +203,7 @@ export class FilePacks implements Packs {
   async remove(pack: number): Promise<void> {
     assert(pack !== this.tail?.pack, 'a pack that is written to is not removed');
     try {
+      this.reads.begin();
       await this.descriptors.release(pack);
       await rm(this.pathOf(pack), { force: true });
       await syncDirectory(this.directory);
@@ -231,6 +233,7 @@ export class FilePacks implements Packs {
     if (this.tail !== undefined) written.add(this.tail.file);
     this.tail = undefined;
     this.unsynced.clear();
+    this.reads.begin();
     await this.descriptors.close();
     await Promise.all(Array.from(written, (file) => file.close()));
   }

@@ -53,7 +53,7 @@ async function isForeign(path: string, tablesUpTo: number): Promise<boolean> {
     const search = new RecordSearch(tablesUpTo);
     const buffer = Buffer.allocUnsafe(readBytes);
     for (let at = 0, filled = readBytes; filled === readBytes; at += filled) {
-      filled = await readAll(file, buffer, at);
+      filled = await readAll(file, [buffer], at);
       for (let start = 0; start < filled; start += logBlockBytes)
         if (search.findsIn(buffer.subarray(start, Math.min(start + logBlockBytes, filled)))) return true;
     }

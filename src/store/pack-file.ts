@@ -44,7 +44,7 @@ export type PackProblem =
 export async function inspectPack(file: FileHandle): Promise<PackInspection> {
   const { size: length } = await file.stat();
   const header = Buffer.alloc(packHeaderBytes);
-  await readAll(file, header, 0);
+  await readAll(file, [header], 0);
   const isBlank = length < packHeaderBytes || header.every((byte) => byte === 0);
   return { length, header: packHeaderIn(header), isBlank, footer: await readFooter(file, header, length) };
 }
@@ -56,11 +56,11 @@ async function readFooter(
 ): Promise<PackInspection['footer']> {
   if (length < packHeaderBytes + trailerBytes) return undefined;
   const end = Buffer.alloc(trailerBytes);
-  await readAll(file, end, length - trailerBytes);
+  await readAll(file, [end], length - trailerBytes);
   const trailer = decodeTrailer(end, length);
   if (trailer === undefined) return undefined;
   const bytes = Buffer.alloc(trailer.footerBytes);
-  await readAll(file, bytes, trailer.footerAt);
+  await readAll(file, [bytes], trailer.footerAt);
   return matchesTrailer(trailer, header, bytes) ? { trailer, bytes } : undefined;
 }
 

@@ -61,7 +61,7 @@ class Window {
     const wanted = Math.min(recordBytesMax, this.end - position);
     if (position < this.start || position + wanted > this.start + this.length) {
       const target = this.bytes.subarray(0, Math.min(windowBytes, this.end - position));
-      this.length = await readAll(this.file, target, position);
+      this.length = await readAll(this.file, [target], position);
       this.start = position;
     }
     return this.bytes.subarray(position - this.start, this.length);

@@ -148,7 +148,7 @@ async function indexRecords(
 /** Whether the record holds the chunk that it names. */
 async function isChunk(file: FileHandle, location: PackLocation, { id }: TableEntry): Promise<boolean> {
   const record = Buffer.allocUnsafe(recordHeaderBytes + location.encodedLength);
-  if ((await readAll(file, record, location.offset)) < record.length) return false;
+  if ((await readAll(file, [record], location.offset)) < record.length) return false;
   const encoded = chunkInRecord(id, location, record);
   return encoded !== undefined && checkChunk(id, encoded) !== undefined;
 }

@@ -128,14 +128,17 @@ it('keeps few packs open, however many are written without a sync and read at on
 it('goes on after writes and reads that the system cut short', async () => {
   const disk = new Disk();
   disk.alter = (file) => {
-    const [writev, read] = [file.writev.bind(file), file.read.bind(file) as (...args: unknown[]) => unknown];
+    const [writev, readv] = [file.writev.bind(file), file.readv.bind(file)];
     file.writev = async (parts, position) => {
       const [first] = parts;
       const part = (first as Uint8Array).subarray(0, 700);
       return { ...(await writev([part], position)), buffers: parts };
     };
-    file.read = (async (into: Uint8Array, offset: number, length: number, position: number) =>
-      read(into, offset, Math.min(length, 900), position)) as typeof file.read;
+    file.readv = async (parts, position) => {
+      const [first] = parts;
+      const part = (first as Uint8Array).subarray(0, 900);
+      return { ...(await readv([part], position)), buffers: parts };
+    };
   };
   const packs = await openPacks(disk);
   const chunks = samples.slice(0, 2);
@@ -162,13 +165,49 @@ it.each([
   const [location] = (await append(packs, [chunk])) as [PackLocation];
   const failure = Object.assign(new Error(code), { code });
   disk.alter = (file) => {
-    file.read = () => Promise.reject(failure);
+    file.readv = () => Promise.reject(failure);
   };
   const reading = packs.read(chunk.id, location);
   if (rejection === undefined) expect(await reading).toBeUndefined();
   else await expect(reading).rejects.toMatchObject(rejection);
   disk.alter = () => {}; // the next read opens the pack again
   expect(await isServed(packs, chunk, location)).toBe(true);
+});
+
+it('reads neighbours at once, each one for itself if that fails, and up to where the pack ends', async () => {
+  const disk = new Disk();
+  const packs = await FilePacks.open(await scratchDirectory(), undefined, { openFile: disk.openFile });
+  onTestFinished(() => packs.close());
+  const chunks = samples.slice(0, 5);
+  const locations = await append(packs, chunks);
+  const calls: number[] = [];
+  let spoiled: number | undefined;
+  disk.alter = (file) => {
+    const readv = file.readv.bind(file);
+    file.readv = async (parts, position) => {
+      calls.push(parts.length);
+      const end = (position ?? 0) + parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const isHit = spoiled !== undefined && (position ?? 0) <= spoiled && spoiled < end;
+      if (isHit) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+      return readv(parts, position);
+    };
+  };
+  const readEach = (indexes: readonly number[]): Promise<boolean[]> =>
+    Promise.all(indexes.map((index) => isServed(packs, chunks[index] as SampleChunk, locations[index])));
+
+  expect(await readEach([4, 1, 0, 2])).toEqual([true, true, true, true]);
+  expect(calls.splice(0)).toEqual([3, 1]);
+  spoiled = locations[1]?.offset;
+  expect(await readEach([0, 1, 2])).toEqual([true, false, true]);
+  expect(calls.splice(0)).toEqual([3, 1, 1, 1]);
+  spoiled = undefined;
+  const beyond = { ...(locations[4] as PackLocation), offset: packs.state.length };
+  const [last, none] = await Promise.all([
+    isServed(packs, chunks[4] as SampleChunk, locations[4]),
+    isServed(packs, chunks[4] as SampleChunk, beyond),
+  ]);
+  expect([last, none]).toEqual([true, false]);
+  expect(calls).toEqual([2, 1]);
 });
 
 it('refuses to read after it was closed', async () => {
