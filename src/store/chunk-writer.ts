@@ -16,7 +16,15 @@ import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
-import type { FinishBatch, PendingChunk } from './write-queue.js';
+import type { PendingChunk } from './write-queue.js';
+
+/** A batch whose records are in a pack, and that the database does not know of. */
+export interface AppendedBatch {
+  readonly added: readonly PendingChunk[];
+  readonly replaced: readonly PendingChunk[];
+  readonly values: readonly Operation[];
+  readonly locations: ReadonlyMap<ChunkId, PackLocation>;
+}
 
 export class ChunkWriter {
   /** Batches written since the store was opened: tells whether a count made meanwhile still holds. */
@@ -47,29 +55,40 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes those of `chunks`, all different, that are not stored intact, and the totals with them: all or none. First their
-   * records are appended; what is returned puts these on the disk, and then tells the database of them.
+   * The first part of writing those of `chunks`, all different, that are not stored intact: they are looked up.
+   * @returns the second part: their records are appended
    */
-  async write(chunks: readonly PendingChunk[]): Promise<FinishBatch> {
+  async lookUp(chunks: readonly PendingChunk[]): Promise<() => Promise<AppendedBatch>> {
     const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
     const added = chunks.filter((_, index) => stored[index] === undefined);
     const replaced = await this.damaged(chunks, stored);
-    const locations = new Map<ChunkId, PackLocation>();
-    const values = await this.writePacked([...added, ...replaced], locations);
     return async () => {
-      if (values.length === 0) return;
-      // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
-      // Such a chunk would count as a duplicate when it comes again, and be lost for good.
-      if (locations.size > 0) await this.packs.sync();
-      // A replaced chunk was counted when it first came: the same id is the same plain bytes.
-      const totals = added.map(totalsOf).reduce(addTotals, this.current);
-      values.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
-      await this.database.write(values, { sync: false });
-      this.current = totals;
-      this.revision += 1;
-      for (const chunk of replaced) this.damage.forget(chunk.id);
-      for (const [id, location] of locations) this.recent.note(id, location);
+      const locations = new Map<ChunkId, PackLocation>();
+      const values = await this.writePacked([...added, ...replaced], locations);
+      return { added, replaced, values, locations };
     };
+  }
+
+  /** The third part: the records are put on the disk, and then the database is told of them, batch by batch. */
+  async finish(batches: readonly AppendedBatch[]): Promise<void> {
+    // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
+    // Such a chunk would count as a duplicate when it comes again, and be lost for good.
+    if (batches.some(({ locations }) => locations.size > 0)) await this.packs.sync();
+    for (const batch of batches) await this.tell(batch);
+  }
+
+  /** Tells the database of a batch, and the totals with it: all or none. */
+  private async tell({ added, replaced, values, locations }: AppendedBatch): Promise<void> {
+    if (values.length === 0) return;
+    // A replaced chunk was counted when it first came: the same id is the same plain bytes.
+    const totals = added.map(totalsOf).reduce(addTotals, this.current);
+    await this.database.write([...values, { type: 'put', key: totalsKey, value: sealTotals(totals) }], {
+      sync: false,
+    });
+    this.current = totals;
+    this.revision += 1;
+    for (const chunk of replaced) this.damage.forget(chunk.id);
+    for (const [id, location] of locations) this.recent.note(id, location);
   }
 
   /** Takes chunks out, and their totals with them: all or none. What they took in packs stays until those are rewritten. */

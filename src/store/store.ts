@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkStore } from './chunk-store.js';
-import { ChunkWriter } from './chunk-writer.js';
+import { type AppendedBatch, ChunkWriter } from './chunk-writer.js';
 import { Collection } from './collection.js';
 import { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
@@ -61,7 +61,7 @@ interface StoreParts {
 export class Store implements OpenStore {
   readonly chunks: ChunkStore;
   private readonly recordStore: RecordStore;
-  private readonly queue: WriteQueue;
+  private readonly queue: WriteQueue<AppendedBatch>;
   private readonly chunkStore: DatabaseChunkStore;
   private closing: Promise<void> | undefined;
   /** Whether something may have been written that is not on the disk. */
@@ -78,9 +78,12 @@ export class Store implements OpenStore {
     const { database, packs } = parts;
     this.database = database;
     this.packs = packs;
-    this.queue = new WriteQueue(async (chunks) => {
-      this.unsynced = true;
-      return writer.write(chunks);
+    this.queue = new WriteQueue({
+      lookUp: async (chunks) => {
+        this.unsynced = true;
+        return writer.lookUp(chunks);
+      },
+      finish: (batches) => writer.finish(batches),
     });
     const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
     this.chunkStore = new DatabaseChunkStore({ ...parts, queue: this.queue, writer, damage, sync });

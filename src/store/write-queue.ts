@@ -1,12 +1,13 @@
 /**
  * The order of writes. One line of chunks and steps (commits), worked off front to back by one loop: so a step comes after
  * all that was put before it. Chunks that stand next to each other are written as one batch: a full one, or what there
- * is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in two parts: the next
- * batch begins when the first part of the one before is done, if it is a full one, else when all before it are written;
- * and the second parts follow in the same order. So one batch is appended while another one goes to the disk.
+ * is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in three parts, each
+ * of which begins when the one before it is done, and the same part of the batch before: so one batch is looked up while
+ * another one is appended, and a third one goes to the disk. All that were appended meanwhile go there together. A batch
+ * that is not full begins when all before are written.
  *
  * Invariants:
- * - A step begins when both parts of every batch before it are done, and no batch begins before it has ended.
+ * - A step begins when all parts of every batch before it are done, and no batch begins before it has ended.
  * - Bounded: `put` resolves only while the chunks in line take less than `queueBytesMax`.
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
@@ -25,10 +26,13 @@ export interface PendingChunk {
   readonly packed: boolean;
 }
 
-/** The second part of writing a batch: after it the chunks are seen by those who read. */
-export type FinishBatch = () => Promise<void>;
-/** Writes one batch of different chunks, all or none: does the first part, and says how to do the second. */
-export type WriteChunks = (chunks: readonly PendingChunk[]) => Promise<FinishBatch>;
+/** Writes batches of different chunks, each one all or none, in three parts. */
+export interface BatchWriter<Appended> {
+  /** Finds out what is lacking. @returns how to append it */
+  lookUp(chunks: readonly PendingChunk[]): Promise<() => Promise<Appended>>;
+  /** Puts on the disk what was appended, in its order: after this the chunks are seen by those who read. */
+  finish(batches: readonly Appended[]): Promise<void>;
+}
 
 interface Waiter {
   readonly resolve: () => void;
@@ -55,14 +59,14 @@ const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
 const chunkOverheadBytes = 256;
 
-export class WriteQueue {
+export class WriteQueue<Appended = unknown> {
   private readonly line: Task[] = [];
   private readonly pending = new Map<ChunkId, PendingChunk>();
   /** Of all pending chunks. */
   private bytes = 0;
-  /** Of those whose writing has not begun. */
+  /** Of those whose appending has not begun. */
   private bytesInLine = 0;
-  /** Batches whose second part is not done. */
+  /** Batches whose appending has begun, and that are not finished. */
   private unfinished = 0;
   /** Steps and marks in line. */
   private asked = 0;
@@ -71,10 +75,14 @@ export class WriteQueue {
   private closed = false;
   private failure: { readonly error: unknown } | undefined;
   private waiting: Waiter[] = [];
-  /** The second parts that were begun. Never rejects. */
+  /** The appending that was begun last. Never rejects. */
+  private appending: Promise<void> = Promise.resolve();
+  /** In their order: batches that were appended, and whose last part has not begun. */
+  private appended: { readonly chunks: readonly PendingChunk[]; readonly result: Appended }[] = [];
+  /** All batches whose appending was begun. Never rejects. */
   private finishing: Promise<void> = Promise.resolve();
 
-  constructor(private readonly writeChunks: WriteChunks) {}
+  constructor(private readonly writer: BatchWriter<Appended>) {}
 
   /** Chunks in line. */
   get length(): number {
@@ -169,24 +177,39 @@ export class WriteQueue {
   private async writeFrontBatch(): Promise<void> {
     await this.untilDue();
     if (this.failure !== undefined) return;
-    const batch = this.frontBatch();
-    const finish = await this.writeChunks(batch);
-    this.line.splice(0, batch.length);
-    for (const chunk of batch) this.bytesInLine -= cost(chunk);
+    const chunks = this.frontBatch();
+    const append = await this.writer.lookUp(chunks);
+    await this.appending;
+    if (this.failure !== undefined) return;
+    this.line.splice(0, chunks.length);
+    for (const chunk of chunks) this.bytesInLine -= cost(chunk);
     this.unfinished++;
-    this.finishing = this.finishing.then(() => this.finishBatch(batch, finish));
+    const appending = append().then(
+      (result) => {
+        this.appended.push({ chunks, result });
+      },
+      (error: unknown) => this.fail(error),
+    );
+    this.appending = appending;
+    this.finishing = this.finishing.then(() => this.finishBatch(appending));
   }
 
-  /** Never rejects. */
-  private async finishBatch(batch: readonly PendingChunk[], finish: FinishBatch): Promise<void> {
-    if (this.failure !== undefined) return;
+  /** Finishes a batch, unless that was done with one before it, and all others that are appended. Never rejects. */
+  private async finishBatch(appending: Promise<void>): Promise<void> {
+    await appending;
+    const batches = this.appended.splice(0);
+    if (this.failure !== undefined || batches.length === 0) return;
     try {
-      await finish();
+      await this.writer.finish(batches.map(({ result }) => result));
     } catch (error) {
       this.fail(error);
       return;
     }
-    for (const chunk of batch) {
+    for (const { chunks } of batches) this.leave(chunks);
+  }
+
+  private leave(chunks: readonly PendingChunk[]): void {
+    for (const chunk of chunks) {
       this.pending.delete(chunk.id);
       this.bytes -= cost(chunk);
     }

@@ -164,6 +164,55 @@ it('writes records before the values that speak of them, and puts them on the di
   expect(database.syncs).toBe(1);
 });
 
+it('appends while others go to the disk, and puts on the disk together what was appended meanwhile', async () => {
+  const database = new FailingDatabase();
+  const packs = new FailingPacks();
+  const store = await Store.over({ database, packs });
+  const events: string[] = [];
+  const [first, rest] = [gate(), gate()];
+  packs.gate = async (what) => {
+    events.push(what);
+    if (what === 'sync') await (events.includes('database') ? rest : first).wait();
+  };
+  database.gate = async () => {
+    events.push('database');
+  };
+  // Four full batches, and one that is not: that waits for the others.
+  for (let seed = 0; seed < 4 * 63 + 1; seed++) {
+    const chunk = sampleChunk(3 * seed + 1, chunkBytes);
+    await store.chunks.put(chunk.id, chunk.encoded);
+  }
+  const flushed = store.chunks.flush();
+  expect(await hasSettled(flushed)).toBe(false);
+  expect(events).toEqual(['append', 'sync', 'append', 'append', 'append']);
+  first.open();
+  expect(await hasSettled(flushed)).toBe(false);
+  expect(events.slice(5)).toEqual(['database', 'sync']);
+  rest.open();
+  await flushed;
+  expect(events.slice(7)).toEqual(['database', 'database', 'database', 'append', 'sync', 'database']);
+});
+
+it('appends nothing more once an append has failed, whatever is still on its way to the disk', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
+  const syncing = gate();
+  const full = Object.assign(new Error('the disk is full'), { code: 'ENOSPC' });
+  let appends = 0;
+  packs.gate = async (what) => {
+    if (what === 'sync') await syncing.wait();
+    else if (++appends === 2) throw full;
+  };
+  for (let seed = 0; seed < 4 * 63; seed++) {
+    const chunk = sampleChunk(3 * seed + 1, chunkBytes);
+    await store.chunks.put(chunk.id, chunk.encoded).catch(() => undefined);
+  }
+  await expect(store.chunks.flush()).rejects.toBe(full);
+  syncing.open();
+  await expect(store.chunks.flush()).rejects.toBe(full);
+  expect(appends).toBe(2);
+});
+
 it('writes no record twice and reads none to know what is there', async () => {
   const packs = new FailingPacks();
   const store = await Store.over({ database: new FailingDatabase(), packs });
