@@ -134,6 +134,7 @@ export class Fetcher {
   /** Rejects everything that is waited for, and whoever asks from now on. */
   close(): void {
     this.#isClosed = true;
+    this.#requests.clear();
     this.#options.pacer.close();
     for (const wake of this.#blocked.splice(0)) wake();
     for (const id of [...this.#waiters.keys()]) {

@@ -23,6 +23,7 @@ import type { Folder } from '../../src/folder/index.js';
 import { Placer } from '../../src/folder/place.js';
 import { SafePaths } from '../../src/folder/safe-path.js';
 import { TemporaryFiles } from '../../src/folder/temporary.js';
+import { seededBytes } from '../chunking/seeded-bytes.js';
 import {
   asOrdinaryUser,
   type at,
@@ -44,6 +45,27 @@ function leftovers(folder: Folder): string[] {
 function content(folder: Folder, path: string): string {
   return readFileSync(join(folder.root, path), 'utf8');
 }
+
+test('content of any length, in pieces of any length, is written as it is', async () => {
+  const folder = await scratchShare();
+  const blockBytes = 256 * 1024;
+  const lengths = [1, blockBytes - 1, blockBytes, 1, 700_000, 24_001, 24_001, 2 * blockBytes, 17];
+  const pieces = lengths.map((length, seed) => seededBytes(seed + 1, length));
+  for (let count = 0; count <= pieces.length; count++) {
+    const all = Buffer.concat(pieces.slice(0, count));
+    async function* inPieces(): AsyncGenerator<Uint8Array> {
+      for (const piece of pieces.slice(0, count)) {
+        const borrowed = Uint8Array.from(piece);
+        yield borrowed;
+        borrowed.fill(0); // it was borrowed until now
+      }
+    }
+    const entry = fileEntry(`f${count}`, all.length);
+    const result = await folder.place({ entry, expected: absent, content: inPieces });
+    expect(result.outcome).toBe('placed');
+    expect(readFileSync(join(folder.root, `f${count}`)).equals(all), `${count} pieces`).toBe(true);
+  }
+});
 
 test('a new file gets content, permissions and mtime, its parents are made, and its stat is told', async () => {
   const folder = await scratchShare();
