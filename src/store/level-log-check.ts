@@ -28,9 +28,10 @@ const readBytes = 32 * logBlockBytes;
 export async function foreignLogs(directory: string): Promise<string[]> {
   const foreign: string[] = [];
   const live = await liveFiles(directory);
+  const tablesUpTo = Math.max(0, ...Array.from(live.tables.values(), ({ lastWrite }) => lastWrite));
   for (const name of await readdir(directory)) {
     if (!logName.test(name) || !isRead(live, Number.parseInt(name, 10))) continue;
-    if (await isForeign(join(directory, name), Math.max(0, ...live.tables.values()))) foreign.push(name);
+    if (await isForeign(join(directory, name), tablesUpTo)) foreign.push(name);
   }
   return foreign;
 }

@@ -23,17 +23,26 @@ const tags = {
   previousLog: 9,
 } as const;
 
+/** What the MANIFEST says of a table. */
+export interface LiveTable {
+  readonly bytes: number;
+  /** Its first key, with the number of its write. */
+  readonly firstKey: Uint8Array;
+  /** The highest number of a write that it is known to hold. */
+  readonly lastWrite: number;
+}
+
 /** What a database consists of. */
 export interface LiveFiles {
-  /** By their numbers: the highest number of a write that the table is known to hold. */
-  readonly tables: ReadonlyMap<number, number>;
+  /** By their numbers. */
+  readonly tables: ReadonlyMap<number, LiveTable>;
   /** Logs of this number and above are read, and one before. */
   readonly firstLog: number;
   readonly previousLog: number;
 }
 
 interface Growing {
-  readonly tables: Map<number, number>;
+  readonly tables: Map<number, LiveTable>;
   firstLog: number;
   previousLog: number;
 }
@@ -92,9 +101,10 @@ function applyEdit(live: Growing, edit: Uint8Array): void {
       case tags.newFile: {
         fields.varint();
         const number = fields.varint();
-        fields.varint(); // its bytes
+        const bytes = fields.varint();
         const [first, last] = [fields.bytes(fields.varint()), fields.bytes(fields.varint())];
-        if (!fields.failed) live.tables.set(number, Math.max(writeOf(first), writeOf(last)));
+        const lastWrite = Math.max(writeOf(first), writeOf(last));
+        if (!fields.failed) live.tables.set(number, { bytes, firstKey: Uint8Array.from(first), lastWrite });
         break;
       }
       default:

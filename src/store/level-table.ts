@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import { isMaskedCrc32c } from './crc32c.js';
 import { FieldReader } from './level-field-reader.js';
-import { liveFiles } from './level-manifest.js';
+import { type LiveTable, liveFiles } from './level-manifest.js';
 
 const tableName = /^\d+\.(?:ldb|sst)$/;
 const footerBytes = 48;
@@ -22,7 +22,7 @@ const trailerBytes = 5;
 const tableBytesMax = 256 * 1024 * 1024;
 
 /**
- * Names of the tables that LevelDB would read and that are damaged. Reads all of each.
+ * Names of the tables that LevelDB would read and that are damaged, or others than the MANIFEST names. Reads all of each.
  * @param checked - names of tables that need no look
  * @throws what reading throws
  */
@@ -31,18 +31,21 @@ export async function damagedLiveTables(
   checked: ReadonlySet<string> = new Set(),
 ): Promise<string[]> {
   const { tables } = await liveFiles(directory);
-  return damagedTables(directory, (name) => tables.has(Number.parseInt(name, 10)) && !checked.has(name));
-}
-
-/** Names of the damaged tables among those in `directory` that are `wanted`. */
-export async function damagedTables(
-  directory: string,
-  wanted: (name: string) => boolean = () => true,
-): Promise<string[]> {
   const damaged: string[] = [];
   for (const name of await readdir(directory)) {
-    if (!tableName.test(name) || !wanted(name)) continue;
+    const live = tableName.test(name) ? tables.get(Number.parseInt(name, 10)) : undefined;
+    if (live === undefined || checked.has(name)) continue;
     const table = await readIfThere(join(directory, name));
+    if (table !== undefined && !(isIntact(table) && isTheOne(table, live))) damaged.push(name);
+  }
+  return damaged;
+}
+
+/** Names of the damaged tables among all in `directory`. */
+export async function damagedTables(directory: string): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const name of await readdir(directory)) {
+    const table = tableName.test(name) ? await readIfThere(join(directory, name)) : undefined;
     if (table !== undefined && !isIntact(table)) damaged.push(name);
   }
   return damaged;
@@ -79,6 +82,24 @@ function isIntact(table: Buffer): boolean {
     end = offset + size + trailerBytes;
   }
   return end === table.length - footerBytes;
+}
+
+/**
+ * Whether an intact table is the one that the MANIFEST names, and no other one in its place: LevelDB would look for the
+ * footer where the other one ends, or serve older values. The number of a write in the first key makes it the only one.
+ */
+function isTheOne(table: Buffer, { bytes, firstKey }: LiveTable): boolean {
+  if (table.length !== bytes) return false;
+  const footer = new FieldReader(table.subarray(-footerBytes, -magic.length));
+  handleFrom(footer); // the meta index
+  const index = handleFrom(footer);
+  const [first] = isCompressed(table, index) ? [] : handlesIn(blockAt(table, index));
+  if (first === undefined || isCompressed(table, first)) return true; // as above
+  const block = new FieldReader(table.subarray(first.offset, first.offset + first.size));
+  block.varint(); // the first key of a block shares nothing with one before
+  const keyBytes = block.varint();
+  block.varint(); // bytes of the value
+  return Buffer.compare(block.bytes(keyBytes), firstKey) === 0;
 }
 
 function handleFrom(reader: FieldReader): Handle {

@@ -17,6 +17,35 @@ it('computes the checksum that its specification gives', () => {
   expect(crc32c(new Uint8Array(0))).toBe(0);
 });
 
+it('finds a whole table that lies in the place of another one, of the same length or not', async () => {
+  const directory = await scratchDirectory();
+  const table = /\.ldb$/;
+  const tables = async (): Promise<string[]> =>
+    (await readdir(directory)).filter((name) => table.test(name)).sort();
+  for (const count of [5, 1, 1]) {
+    const store = await Store.open(directory); // turns the log of the one before into a table
+    const value = Uint8Array.of((await tables()).length);
+    for (let index = 0; index < count; index++)
+      await store.commit([{ kind: 'state', key: `s${index}`, value }], { durable: true });
+    await store.close();
+  }
+  await (await Store.open(directory)).close();
+  const names = await tables();
+  expect(names.length).toBeGreaterThanOrEqual(3);
+  const contents = await Promise.all(names.map((name) => readFile(join(directory, name))));
+  const lengths = contents.map(({ length }) => length);
+  expect(new Set(lengths).size, 'two are of the same length').toBeLessThan(lengths.length);
+  for (const [index, name] of names.entries()) {
+    for (const [other, content] of contents.entries()) {
+      await writeFile(join(directory, name), content);
+      expect(await damagedLiveTables(directory), `${name} is ${names[other]}`).toEqual(
+        other === index ? [] : [name],
+      );
+    }
+    await writeFile(join(directory, name), contents[index] as Buffer);
+  }
+});
+
 it('finds flipped bits and cuts everywhere in a table', async () => {
   const directory = await scratchDirectory();
   const store = await Store.open(directory);
