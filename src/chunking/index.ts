@@ -5,7 +5,8 @@
 export { plainOfChunk } from './chunk-check.js';
 export { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes, parseChunkId } from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
-export { type Codec, decodeChunk, type EncodedChunk, encodeChunk, encodeChunkInto } from './encoded-chunk.js';
+export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
+export { compressFrame, decompressFrame, frameContentBytesMax, seemsCompressible } from './frame.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes } from './hash.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
 export { type ReadInto, splitStream } from './split.js';

@@ -8,19 +8,17 @@
  */
 import {
   type ChunkingParameters,
-  type Codec,
   chunkBytesMin,
   chunkIdBytes,
   closeWindow,
   cutWindow,
-  encodeChunkInto,
   hashBytes,
   openWindow,
   type Window,
   windowBytes,
 } from '../chunking/index.js';
 import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
-import { frameBytes, frameChunk } from '../store/index.js';
+import { RecordMaker, type RecordsMade, recordsBytesMax } from '../store/index.js';
 
 /** Files that share a job. */
 export const filesPerJobMax = 256;
@@ -38,15 +36,8 @@ export type PieceCut =
     }
   | Exclude<PieceRead, { readonly outcome: 'read' }>;
 
-/** What is made of a job: the records of the wanted chunks, in order, lie one behind another in the memory that was given. */
-export interface JobEncoded {
-  readonly codecs: readonly Codec[];
-  /** Of the encoded chunks, without the headers of their records. */
-  readonly lengths: readonly number[];
-}
-
 /** Memory that takes the records of any job: every chunk of a window, not one of them compressible. */
-export const jobMemoryBytes = windowBytes + (windowBytes / chunkBytesMin + filesPerJobMax) * frameBytes;
+export const jobMemoryBytes = recordsBytesMax(windowBytes, windowBytes / chunkBytesMin + filesPerJobMax);
 
 /** A job under way. Must be ended by `encode` or by `abandon`. */
 export class RunningJob {
@@ -80,27 +71,14 @@ export class RunningJob {
    * @param wanted - a byte for each chunk: 0 if it is not
    * @param memory - `jobMemoryBytes` that take the records
    */
-  encode(wanted: Uint8Array, memory: Uint8Array): JobEncoded {
+  encode(wanted: Uint8Array, memory: Uint8Array): RecordsMade {
     try {
-      const codecs: Codec[] = [];
-      const lengths: number[] = [];
-      let used = 0;
-      for (const [index, { start, length: plainLength }] of this.#chunks.entries()) {
-        if (wanted[index] === 0) continue;
-        used += frameBytes;
-        const plain = this.#window.bytes.subarray(start, start + plainLength);
-        const { codec, length } = encodeChunkInto(plain, memory.subarray(used), codecs.at(-1));
-        const bytes = memory.subarray(used, used + length);
-        frameChunk(this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), {
-          codec,
-          plainLength,
-          bytes,
-        });
-        codecs.push(codec);
-        lengths.push(length);
-        used += length;
+      const maker = new RecordMaker(this.#window.bytes, memory);
+      for (const [index, { start, length }] of this.#chunks.entries()) {
+        const id = this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes);
+        if (wanted[index] !== 0) maker.add(id, start, length);
       }
-      return { codecs, lengths };
+      return maker.finish();
     } finally {
       this.abandon();
     }

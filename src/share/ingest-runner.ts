@@ -11,13 +11,14 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
+import type { RecordsMade } from '../store/index.js';
 import { workerFile } from '../worker-file.js';
-import { type Job, type JobEncoded, jobMemoryBytes, type PieceCut, RunningJob } from './ingest-job.js';
+import { type Job, jobMemoryBytes, type PieceCut, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import { Slots } from './slots.js';
 
 /** Takes what a job made. `memory` holds the records, until the promise settles. */
-export type UseEncoded = (encoded: JobEncoded, memory: Uint8Array) => Promise<void>;
+export type UseEncoded = (made: RecordsMade, memory: Uint8Array) => Promise<void>;
 
 /** A job whose first phase is done. `ids` must be awaited, and `finish` called, once, unless they cannot be had. */
 export interface StartedJob {
@@ -105,7 +106,7 @@ export class IngestRunner {
       const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
         try {
           port1.postMessage(wanted);
-          await use(await inbox.next<JobEncoded>(), memory);
+          await use(await inbox.next<RecordsMade>(), memory);
         } finally {
           port1.close();
           end();

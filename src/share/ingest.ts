@@ -7,18 +7,11 @@
  * file nor with their number. Small files share a job; a long one is a row of jobs, each of which begins where the
  * one before was cut last, as soon as that is known, so that one file keeps all workers busy.
  */
-import {
-  type ChunkId,
-  type Codec,
-  chunkIdBytes,
-  chunkIdFromBytes,
-  encodeChunk,
-  windowBytes,
-} from '../chunking/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
 import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
-import { frameBytes } from '../store/index.js';
+import { recordsIn } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import { filesPerJobMax, type PieceCut } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
@@ -183,22 +176,14 @@ export class Ingest {
     } catch (error) {
       failure = { error };
     }
-    await started.finish(wanted, async ({ codecs, lengths }, memory) => {
+    await started.finish(wanted, async (made, memory) => {
       if (failure !== undefined) throw failure.error;
       const plainLengths = started.pieces.flatMap((piece) => (piece.outcome === 'read' ? piece.lengths : []));
-      let next = 0;
-      let used = 0;
-      for (const [index, id] of ids.entries()) {
-        if (wanted[index] === 0) continue;
-        const length = lengths[next] as number;
-        const codec = codecs[next] as Codec;
-        used += frameBytes;
-        const bytes = memory.subarray(used, used + length);
-        await chunks.give(id, { codec, plainLength: plainLengths[index] as number, bytes });
-        next++;
-        used += length;
-      }
-      if (next > 0) await chunks.flush(); // only then may the memory be used again
+      const lacking = ids
+        .map((id, index) => ({ id, plainLength: plainLengths[index] as number }))
+        .filter((_, index) => wanted[index] !== 0);
+      for (const record of recordsIn(made, memory, lacking)) await chunks.give(record);
+      if (lacking.length > 0) await chunks.flush(); // only then may the memory be used again
     });
     return ids;
   }

@@ -5,6 +5,7 @@
  * The first promise: bytes that do not hash to the id that was asked for are never returned.
  */
 import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import type { FramedRecord } from './framed-record.js';
 import type { PackDamage } from './pack-check.js';
 
 /** What the store holds. Counts what is written; what is still queued is not in it. */
@@ -48,7 +49,7 @@ export interface ChunkStore {
    */
   get(id: ChunkId): Promise<Uint8Array | undefined>;
 
-  /** As `get`, but as it is stored, for sending to a peer. The plain bytes were hashed all the same. */
+  /** As `get`, but encoded, for sending to a peer. The plain bytes were hashed all the same. */
   getEncoded(id: ChunkId): Promise<EncodedChunk | undefined>;
 
   /**
@@ -61,10 +62,10 @@ export interface ChunkStore {
   put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 
   /**
-   * As `put`, without the copy: `encoded` was framed by `frameChunk`, and it and the memory before it may not change until
+   * As `put`, without the copy, and for all chunks of a bundle: what was encoded and the memory before it may not change until
    * a `flush` that comes later has resolved.
    */
-  give(id: ChunkId, encoded: EncodedChunk): Promise<void>;
+  give(record: FramedRecord): Promise<void>;
 
   /** Everything put before is written: it survives `kill -9`. @throws as `put` */
   flush(): Promise<void>;
@@ -78,7 +79,8 @@ export interface ChunkStore {
   damagedIds(): readonly ChunkId[];
 
   /**
-   * Reads and hashes every chunk that is written, in the order of ids.
+   * Reads and hashes every chunk that is written, and tells of them in the order of ids. They are read by windows, each in
+   * the order in which they lie, so that telling lags behind.
    * @throws ShoalError CANCELLED when `signal` fires; STORE_DAMAGED at the end, after all that could be read, if parts
    * of the store could not even be listed
    */

@@ -1,26 +1,30 @@
 /**
  * A chunk as the database knows it: a small one lies in the value, of a larger one the value says where it lies.
  *
- * Body of the sealed value: form (1 byte: 0 raw and 1 zstd in the value, 2 raw and 3 zstd in a pack) | plain length (4) |
- * the encoded bytes, or the number of the pack (4), the offset of the record (4) and the encoded length (4). Numbers are
- * little endian.
+ * Body of the sealed value: form (1 byte: 0 raw and 1 zstd in the value, 2 raw and 3 zstd in a pack, 4 in a bundle in a
+ * pack) | plain length (4) | the encoded bytes, or the number of the pack (4), the offset of the record (4) and the encoded
+ * length (4), and for a chunk in a bundle its share of the record (4). Numbers are little endian.
  */
 import {
   type ChunkId,
   type Codec,
   chunkBytesMax,
+  chunkIdOf,
   type EncodedChunk,
   plainOfChunk,
 } from '../chunking/index.js';
+import { bundleBodyBytesMax } from './bundle.js';
 import type { PackLocation } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
-import { sealBytes, sealInPlace, sealValue, unsealValue } from './sealed-value.js';
+import { sealBytes, sealInPlace, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
 /** Added to the number of the codec when the chunk is in a pack. */
 const packedForms = codecs.length;
+const bundledForm = 2 * packedForms;
 const headerBytes = 5;
 const locationBytes = headerBytes + 12;
+const bundledLocationBytes = locationBytes + 4;
 
 /** Encoded bytes from which a chunk goes to a pack: beyond a page, one more read costs less than copies in LevelDB. */
 export const packedBytesMin = 2048;
@@ -44,14 +48,17 @@ export function writeValueHeader(key: Uint8Array, { codec, plainLength, bytes }:
 
 /** The sealed value of a chunk that lies in a pack. */
 export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Array {
-  const body = new Uint8Array(locationBytes);
-  body[0] = packedForms + codecs.indexOf(location.codec);
-  const view = new DataView(body.buffer);
-  const numbers = [location.plainLength, location.pack, location.offset, location.encodedLength];
-  numbers.forEach((number, index) => {
-    view.setUint32(1 + 4 * index, number, true);
-  });
-  return sealValue(key, body);
+  const isBundled = location.codec === 'bundle';
+  const sealed = new Uint8Array(sealBytes + (isBundled ? bundledLocationBytes : locationBytes));
+  const view = new DataView(sealed.buffer, sealBytes);
+  view.setUint8(0, location.codec === 'bundle' ? bundledForm : packedForms + codecs.indexOf(location.codec));
+  view.setUint32(1, location.plainLength, true);
+  view.setUint32(5, location.pack, true);
+  view.setUint32(9, location.offset, true);
+  view.setUint32(13, location.encodedLength, true);
+  if (isBundled) view.setUint32(17, location.storedBytes, true);
+  sealInPlace(key, sealed);
+  return sealed;
 }
 
 /** What `sealed` says; undefined if it is not intact. Neither reads a pack nor hashes the plain bytes. */
@@ -60,29 +67,28 @@ export function unsealChunk(key: Uint8Array, sealed: Uint8Array): StoredChunk | 
   if (body === undefined || body.length < headerBytes) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const form = view.getUint8(0);
-  const codec = codecs[form % packedForms];
   const plainLength = view.getUint32(1, true);
-  if (codec === undefined || form >= 2 * packedForms || plainLength > chunkBytesMax) return undefined;
-  if (form < packedForms)
+  if (form > bundledForm || plainLength > chunkBytesMax) return undefined;
+  const codec = form === bundledForm ? 'bundle' : (codecs[form % packedForms] as Codec);
+  if (form < packedForms && codec !== 'bundle')
     return { kind: 'inline', encoded: { codec, plainLength, bytes: body.subarray(headerBytes) } };
-  if (body.length !== locationBytes) return undefined;
-  const [pack, offset, encodedLength] = [5, 9, 13].map((at) => view.getUint32(at, true)) as [
-    number,
-    number,
-    number,
-  ];
-  if (encodedLength > plainLength) return undefined;
-  return { kind: 'packed', location: { pack, offset, codec, plainLength, encodedLength } };
+  if (body.length !== (codec === 'bundle' ? bundledLocationBytes : locationBytes)) return undefined;
+  const encodedLength = view.getUint32(13, true);
+  if (encodedLength > (codec === 'bundle' ? bundleBodyBytesMax : plainLength)) return undefined;
+  const storedBytes = codec === 'bundle' ? view.getUint32(17, true) : recordHeaderBytes + encodedLength;
+  const place = { pack: view.getUint32(5, true), offset: view.getUint32(9, true) };
+  return { kind: 'packed', location: { ...place, codec, plainLength, encodedLength, storedBytes } };
 }
 
-/** Bytes that the chunk of the value `sealed` takes, headers included: those of the value, or of the record in its pack. */
+/** Bytes that the chunk of the value `sealed` takes, headers included: those of the value, or its part of a pack. */
 export function storedBytesOf(stored: StoredChunk | undefined, sealed: Uint8Array): number {
-  return stored?.kind === 'packed' ? recordHeaderBytes + stored.location.encodedLength : sealed.length;
+  return stored?.kind === 'packed' ? stored.location.storedBytes : sealed.length;
 }
 
 /** A chunk whose plain bytes were hashed and match its id. */
 export interface CheckedChunk {
-  readonly encoded: EncodedChunk;
+  /** As it is kept by itself; undefined if it is kept in a bundle. */
+  readonly encoded: EncodedChunk | undefined;
   readonly plain: Uint8Array;
 }
 
@@ -90,4 +96,10 @@ export interface CheckedChunk {
 export function checkChunk(id: ChunkId, encoded: EncodedChunk): CheckedChunk | undefined {
   const plain = plainOfChunk(id, encoded);
   return plain === undefined ? undefined : { encoded, plain };
+}
+
+/** Hashes a chunk out of a bundle. @param plain - undefined: it is not in it */
+export function checkBundled(id: ChunkId, plain: Uint8Array | undefined): CheckedChunk | undefined {
+  if (plain === undefined || chunkIdOf(plain) !== id) return undefined;
+  return { encoded: undefined, plain: new Uint8Array(plain) };
 }

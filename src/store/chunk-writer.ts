@@ -16,12 +16,13 @@ import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
-import type { PendingChunk } from './write-queue.js';
+import type { PendingChunk, PendingRecord } from './write-queue.js';
 
 /** A batch whose records are in a pack, and that the database does not know of. */
 export interface AppendedBatch {
   readonly added: readonly PendingChunk[];
-  readonly replaced: readonly PendingChunk[];
+  /** With what the totals say of them. */
+  readonly replaced: ReadonlyMap<PendingChunk, ChunkTotals>;
   readonly values: readonly Operation[];
   readonly locations: ReadonlyMap<ChunkId, PackLocation>;
 }
@@ -55,17 +56,20 @@ export class ChunkWriter {
   }
 
   /**
-   * The first part of writing those of `chunks`, all different, that are not stored intact: they are looked up.
-   * @returns the second part: their records are appended
+   * The first part of writing those chunks of `records`, all different, that are not stored intact: they are looked up.
+   * @returns the second part: the records with such chunks are appended
    */
-  async lookUp(chunks: readonly PendingChunk[]): Promise<() => Promise<AppendedBatch>> {
+  async lookUp(records: readonly PendingRecord[]): Promise<() => Promise<AppendedBatch>> {
+    const chunks = records.flatMap((record) => record.chunks);
     const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
-    const added = chunks.filter((_, index) => stored[index] === undefined);
+    const added = new Set(chunks.filter((_, index) => stored[index] === undefined));
     const replaced = await this.damaged(chunks, stored);
+    const lacking = (chunk: PendingChunk): boolean => added.has(chunk) || replaced.has(chunk);
     return async () => {
       const locations = new Map<ChunkId, PackLocation>();
-      const values = await this.writePacked([...added, ...replaced], locations);
-      return { added, replaced, values, locations };
+      const wanted = records.filter((record) => record.chunks.some(lacking));
+      const values = await this.writeRecords(wanted, lacking, locations);
+      return { added: [...added], replaced, values, locations };
     };
   }
 
@@ -80,15 +84,28 @@ export class ChunkWriter {
   /** Tells the database of a batch, and the totals with it: all or none. */
   private async tell({ added, replaced, values, locations }: AppendedBatch): Promise<void> {
     if (values.length === 0) return;
-    // A replaced chunk was counted when it first came: the same id is the same plain bytes.
-    const totals = added.map(totalsOf).reduce(addTotals, this.current);
+    const before = [...replaced.values()].reduce(subtractTotals, this.current);
+    const totals = [...added, ...replaced.keys()].map(totalsOf).reduce(addTotals, before);
     await this.database.write([...values, { type: 'put', key: totalsKey, value: sealTotals(totals) }], {
       sync: false,
     });
     this.current = totals;
     this.revision += 1;
-    for (const chunk of replaced) this.damage.forget(chunk.id);
+    for (const { id } of replaced.keys()) this.damage.forget(id);
     for (const [id, location] of locations) this.recent.note(id, location);
+  }
+
+  /**
+   * Tells the database that chunks lie elsewhere now, durably.
+   * @param operations - the values that say so
+   * @param bytes - how much more they take there, all together
+   */
+  async move(operations: readonly Operation[], bytes: number): Promise<void> {
+    const totals = { ...this.current, bytes: Math.max(0, this.current.bytes + bytes) };
+    const operation: Operation = { type: 'put', key: totalsKey, value: sealTotals(totals) };
+    await this.database.write([...operations, operation], { sync: true });
+    this.current = totals;
+    this.revision += 1;
   }
 
   /** Takes chunks out, and their totals with them: all or none. What they took in packs stays until those are rewritten. */
@@ -115,27 +132,29 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes the records among `chunks` to a pack, and notes in `locations` where they lie.
-   * @returns the operations that write the values of `chunks`
+   * Writes `records` to a pack, but for those that are values, and notes in `locations` where the chunks lie.
+   * @returns the operations that write the values of the `lacking` chunks
    */
-  private async writePacked(
-    chunks: readonly PendingChunk[],
+  private async writeRecords(
+    records: readonly PendingRecord[],
+    lacking: (chunk: PendingChunk) => boolean,
     locations: Map<ChunkId, PackLocation>,
   ): Promise<Operation[]> {
-    const inline = chunks.filter((chunk) => !chunk.packed);
-    const operations = inline.map(
-      (chunk): Operation => ({ type: 'put', key: chunk.key, value: chunk.written }),
-    );
-    const packed = chunks.filter((chunk) => chunk.packed);
+    const operations: Operation[] = [];
+    for (const { chunks, written, packed } of records)
+      if (!packed) for (const { key } of chunks) operations.push({ type: 'put', key, value: written });
+    const packed = records.filter((record) => record.packed);
     if (packed.length === 0) return operations;
-    const places = await this.packs.append(packed.map((chunk) => chunk.written));
-    packed.forEach(({ id, key, encoded: { codec, plainLength, bytes } }, index) => {
+    const places = await this.packs.append(packed.map(({ written }) => written));
+    for (const [index, { codec, chunks, bytes }] of packed.entries()) {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');
-      const location = { ...place, codec, plainLength, encodedLength: bytes.length };
-      operations.push({ type: 'put', key, value: sealLocation(key, location) });
-      locations.set(id, location);
-    });
+      for (const { id, key, plainLength, storedBytes } of chunks.filter(lacking)) {
+        const location = { ...place, codec, plainLength, encodedLength: bytes.length, storedBytes };
+        operations.push({ type: 'put', key, value: sealLocation(key, location) });
+        locations.set(id, location);
+      }
+    }
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
     operations.push(...this.packs.takeNotes());
     return operations;
@@ -145,15 +164,15 @@ export class ChunkWriter {
   private async damaged(
     chunks: readonly PendingChunk[],
     stored: readonly (Uint8Array | undefined)[],
-  ): Promise<PendingChunk[]> {
+  ): Promise<ReadonlyMap<PendingChunk, ChunkTotals>> {
     const lengths = new Map<number, number>();
-    const damaged: PendingChunk[] = [];
+    const damaged = new Map<PendingChunk, ChunkTotals>();
     for (const [index, chunk] of chunks.entries()) {
       const sealed = stored[index];
       if (sealed === undefined) continue;
       const intact =
         !this.damage.has(chunk.id) && (await this.isWithin(lengths, unsealChunk(chunk.key, sealed)));
-      if (!intact) damaged.push(chunk);
+      if (!intact) damaged.set(chunk, totalsOfValue(chunk.key, sealed));
     }
     return damaged;
   }
@@ -168,8 +187,8 @@ export class ChunkWriter {
   }
 }
 
-function totalsOf({ written, encoded }: PendingChunk): ChunkTotals {
-  return { chunks: 1, bytes: written.length, plainBytes: encoded.plainLength };
+function totalsOf({ storedBytes, plainLength }: PendingChunk): ChunkTotals {
+  return { chunks: 1, bytes: storedBytes, plainBytes: plainLength };
 }
 
 /** What the database holds, by reading all of its chunks' values. */

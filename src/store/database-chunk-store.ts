@@ -4,26 +4,23 @@
  *
  * Reads look at the queue first, then at the database. Whatever comes is hashed before it is handed out.
  */
-import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import { type ChunkId, type EncodedChunk, encodeChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
+import { decodeBundle } from './bundle.js';
+import { ChunkReader } from './chunk-reader.js';
 import type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
-import {
-  type CheckedChunk,
-  checkChunk,
-  type StoredChunk,
-  storedBytesOf,
-  unsealChunk,
-} from './chunk-value.js';
+import { type CheckedChunk, checkBundled, checkChunk, type StoredChunk, unsealChunk } from './chunk-value.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
 import type { DamageList } from './damage-list.js';
 import type { Database } from './database.js';
-import { frameCopy, framedChunk } from './framed-chunk.js';
-import { chunkIdOfKey, chunkKey, chunkRange, type KeyRange } from './key.js';
+import { type FramedRecord, frameCopy, pendingRecord } from './framed-record.js';
+import { chunkKey, chunkRange, type KeyRange } from './key.js';
 import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
-import type { PendingChunk, WriteQueue } from './write-queue.js';
+import { windowsOf } from './verify-window.js';
+import type { PendingChunk, PendingRecord, WriteQueue } from './write-queue.js';
 
 export interface ChunkStoreParts {
   readonly database: Database;
@@ -43,8 +40,11 @@ const lookUpsMax = 4;
 export class DatabaseChunkStore implements ChunkStore {
   /** The collection under way, if any: told of every id before it is looked for. */
   collection: Collection | undefined;
+  private readonly reader: ChunkReader;
 
-  constructor(private readonly parts: ChunkStoreParts) {}
+  constructor(private readonly parts: ChunkStoreParts) {
+    this.reader = new ChunkReader(parts.packs);
+  }
 
   async has(id: ChunkId): Promise<boolean> {
     const [has] = await this.hasMany([id]);
@@ -67,15 +67,16 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async getEncoded(id: ChunkId): Promise<EncodedChunk | undefined> {
-    return (await this.read(id))?.encoded;
+    const chunk = await this.read(id);
+    return chunk && (chunk.encoded ?? encodeChunk(chunk.plain));
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
     await this.enqueue(frameCopy(id, encoded));
   }
 
-  async give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    await this.enqueue(framedChunk(id, encoded));
+  async give(record: FramedRecord): Promise<void> {
+    await this.enqueue(pendingRecord(record));
   }
 
   async flush(): Promise<void> {
@@ -95,32 +96,29 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async *verify({ from, onProgress, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
-    const { database, writer, damage } = this.parts;
+    const { database, packs, writer, damage } = this.parts;
     const revision = writer.revision;
+    const reader = new ChunkReader(packs); // what others have read is not what lies there now
     let counted = noTotals;
     let intact = true;
     let idsLost = 0;
-    for await (const [key, value] of database.entries(rangeFrom(from))) {
+    const check = async (id: ChunkId, stored: StoredChunk | undefined): Promise<number | undefined> => {
       if (signal?.aborted === true) throw cancelled();
-      const id = chunkIdOfKey(key);
-      if (id === undefined) {
-        idsLost += 1;
-        continue;
+      return (await this.check(id, stored, reader))?.plain.length;
+    };
+    for await (const window of windowsOf(database.entries(rangeFrom(from)), check)) {
+      idsLost += window.idsLost;
+      for (const { id, storedBytes, plainLength } of window.chunks) {
+        if (signal?.aborted === true) throw cancelled();
+        // Of a value that is wrong the current one decides: it may have been healed since the iteration began.
+        const ok = plainLength !== undefined || (await this.get(id)) !== undefined;
+        if (!ok && (await database.get(chunkKey(id))) === undefined) continue; // a collection deleted it meanwhile
+        if (plainLength !== undefined) damage.forget(id);
+        else intact = false;
+        counted = addTotals(counted, { chunks: 1, bytes: storedBytes, plainBytes: plainLength ?? 0 });
+        onProgress?.({ chunks: counted.chunks, bytes: counted.bytes });
+        yield { id, ok };
       }
-      const stored = unsealChunk(key, value);
-      const checked = await this.check(id, stored);
-      // Of a value that is wrong the current one decides: it may have been healed since the iteration began.
-      const ok = checked !== undefined || (await this.get(id)) !== undefined;
-      if (!ok && (await database.get(key)) === undefined) continue; // a collection deleted it meanwhile
-      if (checked !== undefined) damage.forget(id);
-      else intact = false;
-      counted = addTotals(counted, {
-        chunks: 1,
-        bytes: storedBytesOf(stored, value),
-        plainBytes: checked?.plain.length ?? 0,
-      });
-      onProgress?.({ chunks: counted.chunks, bytes: counted.bytes });
-      yield { id, ok };
     }
     if (idsLost > 0) throw lostIds(idsLost);
     if (intact && from === undefined && revision === writer.revision) writer.correctTotals(counted);
@@ -134,17 +132,17 @@ export class DatabaseChunkStore implements ChunkStore {
     return settlePacks(this.parts, packs);
   }
 
-  private async enqueue(chunk: PendingChunk): Promise<void> {
-    this.touch(chunk.id);
-    await this.parts.queue.put(chunk);
+  private async enqueue(record: PendingRecord): Promise<void> {
+    for (const { id } of record.chunks) this.touch(id);
+    await this.parts.queue.put(record);
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {
     const { queue } = this.parts;
     const isThere = this.touch(id);
-    const queued = queue.get(id)?.encoded;
+    const queued = queue.get(id);
     // It says nothing of the stored one that it may be on its way to replace: whether that is damaged must stay known.
-    if (queued !== undefined) return checkChunk(id, { ...queued, bytes: queued.bytes.slice() });
+    if (queued !== undefined) return checkQueued(id, queued);
     if (!isThere) return undefined;
     return (await this.readRecent(id)) ?? (await this.readStored(id));
   }
@@ -180,11 +178,13 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   /** Reads `stored`, if it is in a pack, and hashes it. */
-  private async check(id: ChunkId, stored: StoredChunk | undefined): Promise<CheckedChunk | undefined> {
+  private async check(
+    id: ChunkId,
+    stored: StoredChunk | undefined,
+    reader = this.reader,
+  ): Promise<CheckedChunk | undefined> {
     if (stored === undefined) return undefined;
-    const encoded =
-      stored.kind === 'inline' ? stored.encoded : await this.parts.packs.read(id, stored.location);
-    return encoded === undefined ? undefined : checkChunk(id, encoded);
+    return stored.kind === 'inline' ? checkChunk(id, stored.encoded) : reader.read(id, stored.location);
   }
 
   /** Notes whether the chunk `id` was intact. */
@@ -194,6 +194,13 @@ export class DatabaseChunkStore implements ChunkStore {
     else damage.forget(id);
     return checked;
   }
+}
+
+/** The chunk `id` out of the record that brings it, whose memory is not ours. */
+function checkQueued(id: ChunkId, { codec, chunks, bytes }: PendingRecord): CheckedChunk | undefined {
+  if (codec === 'bundle') return checkBundled(id, decodeBundle(bytes)?.chunk(id));
+  const { plainLength } = chunks[0] as PendingChunk;
+  return checkChunk(id, { codec, plainLength, bytes: bytes.slice() });
 }
 
 function rangeFrom(id: ChunkId | undefined): KeyRange {

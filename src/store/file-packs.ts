@@ -14,7 +14,6 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import { systemCode } from '../error.js';
 import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
@@ -30,16 +29,10 @@ import {
 import { PackDescriptors } from './pack-descriptors.js';
 import { inspectPack, type PackInspection } from './pack-file.js';
 import { encodeFooter, PackTable, tableRecordsMax } from './pack-footer.js';
-import type { PackLocation, RecordPlace } from './pack-location.js';
+import type { RecordPlace } from './pack-location.js';
 import { noteOperation, type PackNote } from './pack-note.js';
 import { PackReads } from './pack-reads.js';
-import {
-  chunkInRecord,
-  encodePackHeader,
-  packHeaderBytes,
-  recordHeaderBytes,
-  storeIdBytes,
-} from './pack-record.js';
+import { encodePackHeader, packHeaderBytes, storeIdBytes } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
 import type { PackState, Packs } from './packs.js';
 
@@ -140,18 +133,15 @@ export class FilePacks implements Packs {
     }
   }
 
-  async read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined> {
+  async read({ pack, offset }: RecordPlace, length: number): Promise<Uint8Array | undefined> {
     if (this.closed) throw storeClosed();
-    let record: Uint8Array | undefined;
     try {
-      const length = recordHeaderBytes + location.encodedLength;
-      record = await this.reads.read(location.pack, location.offset, length);
+      return await this.reads.read(pack, offset, length);
     } catch (error) {
       if (this.closed) throw storeClosed();
       if (systemCode(error) === 'ENOENT' || isUnreadable(error)) return undefined;
       throw readFailure(this.directory, error);
     }
-    return record && chunkInRecord(id, location, record);
   }
 
   async lengthOf(pack: number): Promise<number> {

@@ -4,6 +4,7 @@
  * 1: all chunks lie in values. Those that belong in packs move there batch by batch: the records are on the disk before
  *    the values that speak of them are written, and each batch leaves a store whose chunks can all be read.
  * 2: packs have no footers and are not noted. They are noted as they are: footers would need every record read.
+ * 3: there are no bundles. Nothing changes: every record is read as before.
  *
  * The format record is written last, in one batch with the last change. After a crash the next start begins again, and
  * finds less to do. A value that is damaged stays as it is, for `verify` to report.
@@ -38,7 +39,7 @@ interface Moving {
  */
 export async function migrate(parts: Parts, version: number, batchBytes = batchBytesMax): Promise<void> {
   const { database, packs } = parts;
-  const done: Operation[] = await strayNotes(database, packs, 0);
+  const done: Operation[] = version < 3 ? await strayNotes(database, packs, 0) : [];
   if (version === 1) {
     await moveToPacks(parts, batchBytes);
     done.push({ type: 'del', key: totalsKey }); // a chunk takes other bytes in a pack: they are counted again
@@ -68,8 +69,9 @@ function movingOf(key: Uint8Array, value: Uint8Array): Moving | undefined {
   if (id === undefined || stored?.kind !== 'inline') return undefined;
   const { codec, plainLength, bytes } = stored.encoded;
   if (bytes.length < packedBytesMin) return undefined;
-  const what = { codec, plainLength, encodedLength: bytes.length };
-  return { key: Uint8Array.from(key), record: encodeRecord(id, stored.encoded), what };
+  const record = encodeRecord(id, stored.encoded);
+  const what = { codec, plainLength, encodedLength: bytes.length, storedBytes: record.length };
+  return { key: Uint8Array.from(key), record, what };
 }
 
 async function moveBatch({ database, packs }: Parts, batch: readonly Moving[]): Promise<void> {

@@ -3,22 +3,22 @@
  * Each record says enough for an index to be made from the packs alone, and its checksum covers all of it.
  *
  * Header: magic `ShoalPak` | format (4) | id of the store (16) | number of the pack (4) | CRC-32 of what precedes (4).
- * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd) | plain length (4) | encoded length (4) | chunk id (32) | CRC-32 of what
- * precedes and of the encoded bytes (4) | encoded bytes. Numbers are little endian.
+ * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd, 2 bundle) | plain length (4) | encoded length (4) | chunk id, or id of the
+ * bundle (32) | CRC-32 of what precedes and of the encoded bytes (4) | encoded bytes. Numbers are little endian.
  *
  * A read compares the header of the record with what the index says, and leaves the encoded bytes to the chunk id.
  */
 import { crc32 } from 'node:zlib';
 import {
   type ChunkId,
-  type Codec,
   chunkBytesMax,
   chunkIdBytes,
   chunkIdFromBytes,
   chunkIdToBytes,
   type EncodedChunk,
 } from '../chunking/index.js';
-import type { PackLocation } from './pack-location.js';
+import { type Bundle, bundleBodyBytesMax, bundleBytesMax, decodeBundle } from './bundle.js';
+import type { PackLocation, RecordCodec } from './pack-location.js';
 
 const packMagic = Buffer.from('ShoalPak', 'latin1');
 const packFormat = 1;
@@ -35,15 +35,17 @@ const checksumAt = idAt + chunkIdBytes;
 /** Bytes a record takes beyond the encoded ones. */
 export const recordHeaderBytes = checksumAt + 4;
 
-/** Longest record: no chunk takes more bytes encoded than plain. */
-export const recordBytesMax = recordHeaderBytes + chunkBytesMax;
+/** Longest record. */
+export const recordBytesMax = recordHeaderBytes + bundleBodyBytesMax;
 
-const codecs: readonly Codec[] = ['raw', 'zstd'];
+const codecs: readonly RecordCodec[] = ['raw', 'zstd', 'bundle'];
 
-/** What the header of a record says of its chunk. */
+/** What the header of a record says of what is in it. */
 export interface RecordFields {
+  /** Of the chunk, or of the bundle. */
   readonly id: ChunkId;
-  readonly codec: Codec;
+  readonly codec: RecordCodec;
+  /** Of all that is in it. */
   readonly plainLength: number;
   readonly encodedLength: number;
 }
@@ -77,14 +79,15 @@ export function packHeaderIn(header: Uint8Array): PackHeader | undefined {
   return expected.equals(header.subarray(0, packHeaderBytes)) ? { storeId, number } : undefined;
 }
 
-/** What `fields`, `fieldsBytes` long, says; undefined if no chunk can be so. */
+/** What `fields`, `fieldsBytes` long, says; undefined if no record can be so. */
 export function fieldsIn(fields: Uint8Array): RecordFields | undefined {
   const view = new DataView(fields.buffer, fields.byteOffset, fieldsBytes);
   const codec = codecs[view.getUint8(0)];
   const plainLength = view.getUint32(plainLengthAt - fieldsAt, true);
   const encodedLength = view.getUint32(encodedLengthAt - fieldsAt, true);
-  if (codec === undefined || plainLength > chunkBytesMax || encodedLength > plainLength) return undefined;
-  if (encodedLength === 0) return undefined;
+  if (codec === undefined || plainLength > (codec === 'bundle' ? bundleBytesMax : chunkBytesMax))
+    return undefined;
+  if (encodedLength === 0 || encodedLength > plainLength) return undefined; // not even a bundle, with its table
   const id = chunkIdFromBytes(fields.slice(idAt - fieldsAt, fieldsBytes));
   return { id, codec, plainLength, encodedLength };
 }
@@ -108,11 +111,18 @@ export function encodeRecord(id: ChunkId, { codec, plainLength, bytes }: Encoded
   return record;
 }
 
+/** What a record is made of. */
+export interface RecordContent {
+  readonly codec: RecordCodec;
+  readonly plainLength: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Makes a record of an encoded chunk where it is: the `recordHeaderBytes` before it in its buffer become the header.
- * @param id - 32 bytes
+ * Makes a record of encoded bytes where they are: the `recordHeaderBytes` before them in their buffer become the header.
+ * @param id - 32 bytes, of the chunk or of the bundle
  */
-export function writeRecordHeader(id: Uint8Array, { codec, plainLength, bytes }: EncodedChunk): void {
+export function writeRecordHeader(id: Uint8Array, { codec, plainLength, bytes }: RecordContent): void {
   const header = Buffer.from(bytes.buffer, bytes.byteOffset - recordHeaderBytes, recordHeaderBytes);
   writeHeaderFields(header, id, { codec, plainLength, encodedLength: bytes.length });
   header.writeUInt32LE(crc32(bytes, crc32(header.subarray(0, checksumAt))), checksumAt);
@@ -121,17 +131,28 @@ export function writeRecordHeader(id: Uint8Array, { codec, plainLength, bytes }:
 /**
  * The chunk in `record`, its bytes a view; undefined if it is not the record that the index speaks of. Neither its
  * checksum nor the plain bytes are looked at: the chunk id decides.
+ * @param location - of a chunk that is not in a bundle
  */
 export function chunkInRecord(
   id: ChunkId,
   location: PackLocation,
   record: Uint8Array,
 ): EncodedChunk | undefined {
+  const { codec, plainLength } = location;
+  if (codec === 'bundle') return undefined;
   const expected = Buffer.allocUnsafe(checksumAt);
   writeHeaderFields(expected, chunkIdToBytes(id), location);
   if (!expected.equals(record.subarray(0, checksumAt))) return undefined;
-  const { codec, plainLength } = location;
   return { codec, plainLength, bytes: record.subarray(recordHeaderBytes) };
+}
+
+/** The bundle in `record`; undefined if it is none that the index can speak of. Its chunks are not hashed. */
+export function bundleInRecord(record: Uint8Array): Bundle | undefined {
+  if (record.length < recordHeaderBytes || !recordMagic.equals(record.subarray(0, recordMagic.length)))
+    return undefined;
+  const fields = fieldsIn(record.subarray(fieldsAt, checksumAt));
+  const body = record.subarray(recordHeaderBytes);
+  return fields?.codec === 'bundle' && fields.encodedLength === body.length ? decodeBundle(body) : undefined;
 }
 
 function writeHeaderFields(

@@ -2,10 +2,9 @@
  * What the store asks of its packs, so that tests can put failing ones in their place. One caller appends, one call
  * at a time; reads and syncs may come at any time.
  */
-import type { ChunkId, EncodedChunk } from '../chunking/index.js';
 import type { Operation } from './database.js';
 import type { PackInspection } from './pack-file.js';
-import type { PackLocation, RecordPlace } from './pack-location.js';
+import type { RecordPlace } from './pack-location.js';
 
 /** How far the packs were written: kept in the database, in the same batch as the locations that rely on it. */
 export interface PackState {
@@ -28,11 +27,11 @@ export interface Packs {
   append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]>;
 
   /**
-   * The chunk at `location`, its bytes the caller's own and not hashed.
-   * @returns undefined if it is not there: the pack is missing, too short, unreadable or holds something else
+   * The `length` bytes at `place`, the caller's own, whatever they are.
+   * @returns undefined if they are not there: the pack is missing, too short or unreadable
    * @throws ShoalError STORE_FAILED if that cannot be told now; CANCELLED after `close`
    */
-  read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined>;
+  read(place: RecordPlace, length: number): Promise<Uint8Array | undefined>;
 
   /** Length of a pack in bytes, 0 if it is missing. */
   lengthOf(pack: number): Promise<number>;

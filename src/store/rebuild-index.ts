@@ -3,8 +3,8 @@
  *
  * Of the old database come records and small chunks, those that are intact. Where the larger chunks lie is told by the
  * packs alone: by their footers, or by reading the pack record by record where there is none. A record that was read is
- * hashed before it is believed, because content may look like a record; a footer was written before it was hashed, and
- * what it names is hashed when it is read. Of two records of a chunk the later one counts: it was written because the
+ * hashed before it is believed, because content may look like a record; what a footer names is hashed when it is read, but
+ * for the tables of bundles, which are read now. Of two records of a chunk the later one counts: it was written because the
  * earlier one was damaged, or moved.
  *
  * If the old database had to be repaired, older values may have come back. So some are not taken from it: tickets, as a
@@ -12,17 +12,19 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { type ChunkId, chunkIdFromBytes } from '../chunking/index.js';
 import { ShoalError, systemCode } from '../error.js';
-import { checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
+import { bundleIdOf, membersIn, sharesOf } from './bundle.js';
+import { checkBundled, checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
 import type { Database, Operation } from './database.js';
 import { readAll } from './file-bytes.js';
 import { chunkIdOfKey, chunkKey, chunkRange, recordRange } from './key.js';
 import { isUnreadable, readFailure } from './level-failure.js';
 import { inspectPack, noteOf, type PackInspection } from './pack-file.js';
 import { entriesOf, type TableEntry } from './pack-footer.js';
-import type { PackLocation } from './pack-location.js';
+import type { PackLocation, RecordPlace } from './pack-location.js';
 import { noteOperation } from './pack-note.js';
-import { chunkInRecord, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
+import { bundleInRecord, chunkInRecord, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
 import { unsealValue } from './sealed-value.js';
 
@@ -121,36 +123,90 @@ async function indexRecords(
   { footer, length }: PackInspection,
 ): Promise<number> {
   const { pack, onRecord, signal } = source;
-  const enter = async (entry: TableEntry): Promise<void> => {
-    const key = chunkKey(entry.id);
-    await builder.write({ type: 'put', key, value: sealLocation(key, { pack, ...entry }) });
-    onRecord();
-  };
-  if (footer !== undefined) {
-    for (const entry of entriesOf(footer.trailer, footer.bytes)) {
-      if (signal?.aborted === true) throw cancelled();
-      await enter(entry);
+  /** @returns whether all is there that the record should hold */
+  const enter = async (entry: TableEntry, isTrusted: boolean): Promise<boolean> => {
+    if (signal?.aborted === true) throw cancelled();
+    const { locations, isWhole } = await locationsIn(file, { pack, ...entry }, isTrusted);
+    for (const [id, location] of locations) {
+      const key = chunkKey(id);
+      await builder.write({ type: 'put', key, value: sealLocation(key, location) });
+      onRecord();
     }
-    return 0;
-  }
+    return isWhole;
+  };
   let gaps = 0;
+  if (footer !== undefined) {
+    for (const entry of entriesOf(footer.trailer, footer.bytes)) if (!(await enter(entry, true))) gaps += 1;
+    return gaps;
+  }
   let end = packHeaderBytes;
   for await (const record of scanRecords(file, packHeaderBytes, length)) {
-    if (signal?.aborted === true) throw cancelled();
     if (record.skippedBytes > 0) gaps += 1;
     end = record.offset + recordHeaderBytes + record.encodedLength;
-    if (await isChunk(file, { pack, ...record }, record)) await enter(record);
-    else gaps += 1;
+    if (!(await enter(record, false))) gaps += 1;
   }
   return end < length ? gaps + 1 : gaps;
 }
 
-/** Whether the record holds the chunk that it names. */
-async function isChunk(file: FileHandle, location: PackLocation, { id }: TableEntry): Promise<boolean> {
-  const record = Buffer.allocUnsafe(recordHeaderBytes + location.encodedLength);
-  if ((await readAll(file, [record], location.offset)) < record.length) return false;
-  const encoded = chunkInRecord(id, location, record);
-  return encoded !== undefined && checkChunk(id, encoded) !== undefined;
+/** Where chunks lie that a record holds. */
+interface RecordChunks {
+  readonly locations: readonly (readonly [ChunkId, PackLocation])[];
+  readonly isWhole: boolean;
+}
+
+const nothingIn: RecordChunks = { locations: [], isWhole: false };
+
+/** @param isTrusted - whether the record is believed to be what `entry` says: else it is read and hashed */
+async function locationsIn(
+  file: FileHandle,
+  { pack, offset, codec, plainLength, encodedLength, ...entry }: TableEntry & RecordPlace,
+  isTrusted: boolean,
+): Promise<RecordChunks> {
+  const storedBytes = recordHeaderBytes + encodedLength;
+  const location = { pack, offset, codec, plainLength, encodedLength, storedBytes };
+  const asWhole: RecordChunks = { locations: [[entry.id, location]], isWhole: true };
+  if (codec !== 'bundle' && isTrusted) return asWhole;
+  const record = Buffer.allocUnsafe(storedBytes);
+  if (!(await isRead(file, record, offset, isTrusted))) return nothingIn;
+  if (codec === 'bundle') return bundledIn(record, location, entry.id, isTrusted);
+  const encoded = chunkInRecord(entry.id, location, record);
+  return encoded !== undefined && checkChunk(entry.id, encoded) !== undefined ? asWhole : nothingIn;
+}
+
+/** @param isTrusted - a pack that has a footer is worth going on with where a part of it cannot be read */
+async function isRead(
+  file: FileHandle,
+  record: Uint8Array,
+  offset: number,
+  isTrusted: boolean,
+): Promise<boolean> {
+  try {
+    return (await readAll(file, [record], offset)) === record.length;
+  } catch (error) {
+    if (isTrusted && isUnreadable(error)) return false;
+    throw error;
+  }
+}
+
+/** Where the chunks of a bundle lie: all that its table names, or those of them that are in it. */
+function bundledIn(
+  record: Uint8Array,
+  location: PackLocation,
+  bundleId: ChunkId,
+  isTrusted: boolean,
+): RecordChunks {
+  const body = record.subarray(recordHeaderBytes);
+  const members = membersIn(body);
+  if (members === undefined || chunkIdFromBytes(bundleIdOf(body, members.length)) !== bundleId)
+    return nothingIn;
+  const lengths = members.map(({ plainLength }) => plainLength);
+  const shares = sharesOf(lengths, record.length);
+  const bundle = isTrusted ? undefined : bundleInRecord(record);
+  const locations = members.flatMap(({ id, plainLength }, index): [ChunkId, PackLocation][] => {
+    if (!isTrusted && checkBundled(id, bundle?.chunk(id)) === undefined) return [];
+    return [[id, { ...location, plainLength, storedBytes: shares[index] as number }]];
+  });
+  return { locations, isWhole: locations.length === members.length };
 }
 
 export function cancelled(): ShoalError {

@@ -3,32 +3,34 @@
  * then the pack is removed.
  *
  * The order, and what a crash leaves after each step:
- * 1. Live records are read, hashed and appended to the last pack. A crash leaves copies that nothing refers to.
+ * 1. Live chunks are read, hashed and appended to the last pack, in new bundles those that lie in bundles. A crash leaves
+ *    copies that nothing refers to.
  * 2. The copies are put on the disk.
  * 3. One synced batch gives the chunks their new places, and notes that nothing relies on the old pack. Before it they are
  *    read from the old pack, after it from the new.
  * 4. The old pack is removed when its last reader is done, and then its note. A crash before leaves it as a wholly dead
  *    one for the next collection.
  *
- * Where the records are, the index says, not the pack: so a pack that is damaged in part loses nothing by it. A record that
+ * Where the records are, the index says, not the pack: so a pack that is damaged in part loses nothing by it. A chunk that
  * cannot be read, or is not what its id says, stays where it is, and its pack too.
  */
 import assert from 'node:assert/strict';
 import type { ChunkId } from '../chunking/index.js';
-import { checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
+import { sealLocation, unsealChunk } from './chunk-value.js';
 import type { Operation } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange, packKey, packStateKey } from './key.js';
 import type { PackLocation } from './pack-location.js';
 import { noteOperation } from './pack-note.js';
-import { encodeRecord, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
+import { packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { PackState } from './packs.js';
+import { type CopiedRecord, copiesOf, type Move } from './record-copy.js';
 import type { SweepParts } from './sweep.js';
 
 /** What of a pack is used. */
 export interface PackUse {
   readonly bytes: number;
-  readonly records: number;
+  readonly chunks: number;
 }
 
 export interface Reclaimed {
@@ -37,7 +39,7 @@ export interface Reclaimed {
   readonly packsDamaged: number;
   /** Packs that stay because the disk has no room for a copy of what is live in them. */
   readonly packsWithoutRoom: number;
-  /** Bytes of live records that were copied. */
+  /** Bytes of live chunks that were copied. */
   readonly bytesMoved: number;
 }
 
@@ -60,18 +62,12 @@ export const nothingReclaimed: Reclaimed = {
  * others: at a quarter, three. Higher, and more of the disk is wasted: at a quarter, a third of what is live.
  */
 export const deadShareMax = 0.25;
-/** Records whose places are held in memory at a time, unless one pack has more: some 25 MB. */
+/** Chunks whose places are held in memory at a time, unless one pack has more: some 25 MB. */
 const movesMax = 65_536;
 /** Bytes of records that are read before they are appended. */
 const moveBytesMax = 4 * 1024 * 1024;
 /** Left free on the disk, whatever is copied: others write too. */
 const reserveBytes = 64 * 1024 * 1024;
-
-/** A live record of a pack that is to be removed. */
-interface Move {
-  readonly id: ChunkId;
-  readonly from: PackLocation;
-}
 
 interface Candidate extends PackUse {
   readonly pack: number;
@@ -110,7 +106,7 @@ async function mostlyDead(
   const candidates: Candidate[] = [];
   for (const pack of await packs.numbers()) {
     if (pack > until.pack) continue;
-    const use = uses.get(pack) ?? { bytes: 0, records: 0 };
+    const use = uses.get(pack) ?? { bytes: 0, chunks: 0 };
     const length = pack === until.pack ? until.length : await packs.lengthOf(pack);
     if (pack === packs.state.pack && length <= packHeaderBytes) continue; // begun, and nothing in it yet
     if (length - use.bytes > length * deadShareMax) candidates.push({ pack, ...use });
@@ -126,15 +122,15 @@ async function seal({ step, packs, database }: SweepParts): Promise<void> {
   });
 }
 
-/** `candidates` in their order, divided so that the places of a group's records fit in memory. */
+/** `candidates` in their order, divided so that the places of a group's chunks fit in memory. */
 function groupsOf(candidates: readonly Candidate[]): Candidate[][] {
   const groups: Candidate[][] = [];
-  let records = Number.POSITIVE_INFINITY;
+  let chunks = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    records += candidate.records;
-    if (records > movesMax) {
+    chunks += candidate.chunks;
+    if (chunks > movesMax) {
       groups.push([]);
-      records = candidate.records;
+      chunks = candidate.chunks;
     }
     groups.at(-1)?.push(candidate);
   }
@@ -159,8 +155,9 @@ async function movesFrom(
 /** Empties and removes one pack, if it can be. */
 async function reclaim(parts: SweepParts, { pack }: Candidate, moves: readonly Move[]): Promise<Reclaimed> {
   const { packs, database, step, check } = parts;
-  const bytes = moves.reduce((sum, { from }) => sum + recordHeaderBytes + from.encodedLength, 0);
-  if (bytes > 0 && (await packs.freeBytes()) < bytes + reserveBytes)
+  const bytes = moves.reduce((sum, { from }) => sum + from.storedBytes, 0);
+  const needed = moves.reduce((sum, { from }) => sum + copyBytesMax(from), 0);
+  if (needed > 0 && (await packs.freeBytes()) < needed + reserveBytes)
     return { ...nothingReclaimed, packsWithoutRoom: 1 };
   const copies = await copy(parts, moves);
   const left = await enter(parts, pack, moves, copies);
@@ -173,13 +170,18 @@ async function reclaim(parts: SweepParts, { pack }: Candidate, moves: readonly M
   return { ...nothingReclaimed, packsRemoved: 1, bytesMoved: bytes };
 }
 
-/** Appends the records of `moves` to the last pack, in the order in which they lie. @returns where they are now */
+/** What the copy of a chunk takes at most: one that loses its neighbours in a bundle may take more than its share. */
+function copyBytesMax({ codec, plainLength, storedBytes }: PackLocation): number {
+  return codec === 'bundle' ? recordHeaderBytes + plainLength : storedBytes;
+}
+
+/** Appends the chunks of `moves` to the last pack, in the order in which they lie. @returns where they are now */
 async function copy(
   { packs, step }: SweepParts,
   moves: readonly Move[],
 ): Promise<ReadonlyMap<ChunkId, PackLocation>> {
   const copies = new Map<ChunkId, PackLocation>();
-  let batch: { readonly move: Move; readonly record: Uint8Array }[] = [];
+  let batch: CopiedRecord[] = [];
   let bytes = 0;
   const append = async (): Promise<void> => {
     const appended = batch;
@@ -188,23 +190,33 @@ async function copy(
     if (appended.length === 0) return;
     await step(async () => {
       const places = await packs.append(appended.map(({ record }) => record));
-      appended.forEach(({ move: { id, from } }, index) => {
+      for (const [index, { chunks }] of appended.entries()) {
         const place = places[index];
         assert(place !== undefined, 'every record that was appended has a place');
-        copies.set(id, { ...from, ...place });
-      });
+        for (const [id, what] of chunks) copies.set(id, { ...what, ...place });
+      }
     });
   };
-  for (const move of [...moves].sort((a, b) => a.from.offset - b.from.offset)) {
-    const encoded = await packs.read(move.id, move.from);
-    if (encoded === undefined || checkChunk(move.id, encoded) === undefined) continue;
-    const record = encodeRecord(move.id, encoded);
-    batch.push({ move, record });
-    bytes += record.length;
+  for (const together of byRecord(moves)) {
+    for (const copied of await copiesOf(packs, together)) {
+      batch.push(copied);
+      bytes += copied.record.length;
+    }
     if (bytes >= moveBytesMax) await append();
   }
   await append();
   return copies;
+}
+
+/** `moves` out of one pack by the record in which they lie, in its order. */
+function byRecord(moves: readonly Move[]): Move[][] {
+  const groups: Move[][] = [];
+  for (const move of moves.toSorted((a, b) => a.from.offset - b.from.offset)) {
+    const group = groups.at(-1);
+    if (group?.[0]?.from.offset === move.from.offset) group.push(move);
+    else groups.push([move]);
+  }
+  return groups;
 }
 
 /**
@@ -224,6 +236,7 @@ async function enter(
     const values = await database.getMany(keys);
     const operations: Operation[] = [];
     const entered = new Map<ChunkId, PackLocation>();
+    let bytes = 0;
     moves.forEach(({ id, from }, index) => {
       const [key, value] = [keys[index], values[index]];
       if (key === undefined || value === undefined) return; // deleted meanwhile
@@ -237,12 +250,13 @@ async function enter(
       }
       operations.push({ type: 'put', key, value: sealLocation(key, location) });
       entered.set(id, location);
+      bytes += location.storedBytes - from.storedBytes;
     });
     const { state } = packs;
     operations.push(stateOperation(state), ...packs.takeNotes());
     if (left.length === 0)
       operations.push(noteOperation(pack, { storeId: state.storeId, length: 0, footerHash: undefined }));
-    await database.write(operations, { sync: true });
+    await writer.move(operations, bytes);
     for (const [id, location] of entered) writer.recent.note(id, location);
   });
   return left;

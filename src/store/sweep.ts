@@ -16,7 +16,6 @@ import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
 import type { Database } from './database.js';
 import { chunkIdOfKey, chunkRange } from './key.js';
-import { recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { nothingReclaimed, type PackUse, type Reclaimed, reclaimPacks } from './reclaim-packs.js';
 import { addTotals, noTotals } from './totals.js';
@@ -140,12 +139,9 @@ class Sweep {
       this.#unreadable += 1;
       await this.#parts.check(id);
     } else if (stored.kind === 'packed') {
-      const { pack } = stored.location;
-      const { bytes, records } = this.#uses.get(pack) ?? { bytes: 0, records: 0 };
-      this.#uses.set(pack, {
-        bytes: bytes + recordHeaderBytes + stored.location.encodedLength,
-        records: records + 1,
-      });
+      const { pack, storedBytes } = stored.location;
+      const { bytes, chunks } = this.#uses.get(pack) ?? { bytes: 0, chunks: 0 };
+      this.#uses.set(pack, { bytes: bytes + storedBytes, chunks: chunks + 1 });
     }
   }
 

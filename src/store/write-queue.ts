@@ -1,6 +1,6 @@
 /**
- * The order of writes. One line of chunks and steps (commits), worked off front to back by one loop: so a step comes after
- * all that was put before it. Chunks that stand next to each other are written as one batch: a full one, or what there
+ * The order of writes. One line of records (of chunks) and steps (commits), worked off front to back by one loop: so a step comes after
+ * all that was put before it. Records that stand next to each other are written as one batch: a full one, or what there
  * is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in three parts, each
  * of which begins when the one before it is done, and the same part of the batch before: so one batch is looked up while
  * another one is appended, and a third one goes to the disk. All that were appended meanwhile go there together. A batch
@@ -12,24 +12,34 @@
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
  */
-import type { ChunkId, EncodedChunk } from '../chunking/index.js';
+import type { ChunkId } from '../chunking/index.js';
 import { storeClosed } from './level-failure.js';
+import type { RecordCodec } from './pack-location.js';
 
 /** A chunk on its way into the store. */
 export interface PendingChunk {
   readonly id: ChunkId;
   readonly key: Uint8Array;
-  /** Its bytes are a view of `written`. */
-  readonly encoded: EncodedChunk;
-  /** What is written: the value of a small chunk, the pack's record of a larger one. */
+  readonly plainLength: number;
+  /** What it takes of what is written. */
+  readonly storedBytes: number;
+}
+
+/** What is written of a chunk, or of several that make a bundle. */
+export interface PendingRecord {
+  readonly codec: RecordCodec;
+  readonly chunks: readonly PendingChunk[];
+  /** The encoded chunk or bundle: a view of `written`. */
+  readonly bytes: Uint8Array;
+  /** The value of a small chunk; else the record for a pack. */
   readonly written: Uint8Array;
   readonly packed: boolean;
 }
 
-/** Writes batches of different chunks, each one all or none, in three parts. */
+/** Writes batches of records, no chunk in two of them, each batch all or none, in three parts. */
 export interface BatchWriter<Appended> {
   /** Finds out what is lacking. @returns how to append it */
-  lookUp(chunks: readonly PendingChunk[]): Promise<() => Promise<Appended>>;
+  lookUp(records: readonly PendingRecord[]): Promise<() => Promise<Appended>>;
   /** Puts on the disk what was appended, in its order: after this the chunks are seen by those who read. */
   finish(batches: readonly Appended[]): Promise<void>;
 }
@@ -44,25 +54,26 @@ interface Step extends Waiter {
 }
 
 type Task =
-  | { readonly kind: 'chunk'; readonly chunk: PendingChunk }
+  | { readonly kind: 'record'; readonly record: PendingRecord }
   | { readonly kind: 'step'; readonly step: Step }
   /** Resolves when all before it is written, and holds nothing up. */
   | { readonly kind: 'mark'; readonly mark: Waiter };
 
 const mebibyte = 1024 * 1024;
-/** Most bytes of chunks in line before `put` waits. */
+/** Most bytes of records in line before `put` waits. */
 export const queueBytesMax = 32 * mebibyte;
-/** Most bytes of chunks in one batch, unless a single chunk is larger. */
+/** Most bytes of records in one batch, unless a single one is larger. */
 export const batchBytesMax = 4 * mebibyte;
-/** How long chunks may stand in line while nobody waits for them. */
+/** How long records may stand in line while nobody waits for them. */
 const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
 const chunkOverheadBytes = 256;
 
 export class WriteQueue<Appended = unknown> {
   private readonly line: Task[] = [];
-  private readonly pending = new Map<ChunkId, PendingChunk>();
-  /** Of all pending chunks. */
+  /** The record that brings each chunk in line. */
+  private readonly pending = new Map<ChunkId, PendingRecord>();
+  /** Of all pending records. */
   private bytes = 0;
   /** Of those whose appending has not begun. */
   private bytesInLine = 0;
@@ -78,7 +89,7 @@ export class WriteQueue<Appended = unknown> {
   /** The appending that was begun last. Never rejects. */
   private appending: Promise<void> = Promise.resolve();
   /** In their order: batches that were appended, and whose last part has not begun. */
-  private appended: { readonly chunks: readonly PendingChunk[]; readonly result: Appended }[] = [];
+  private appended: { readonly records: readonly PendingRecord[]; readonly result: Appended }[] = [];
   /** All batches whose appending was begun. Never rejects. */
   private finishing: Promise<void> = Promise.resolve();
 
@@ -89,22 +100,26 @@ export class WriteQueue<Appended = unknown> {
     return this.pending.size;
   }
 
-  /** The chunk in line under `id`. */
-  get(id: ChunkId): PendingChunk | undefined {
+  /** The record in line that brings the chunk `id`. */
+  get(id: ChunkId): PendingRecord | undefined {
     return this.pending.get(id);
   }
 
-  /** Puts `chunk` in line at once, unless its id is there; resolves when there is room for more. */
-  async put(chunk: PendingChunk): Promise<void> {
+  /** Puts `record` in line at once, for those of its chunks that are not there; resolves when there is room for more. */
+  async put(record: PendingRecord): Promise<void> {
     this.assertOpen();
-    if (!this.pending.has(chunk.id)) {
-      this.pending.set(chunk.id, chunk);
-      this.bytes += cost(chunk);
-      this.bytesInLine += cost(chunk);
-      this.append({ kind: 'chunk', chunk });
-      if (this.bytesInLine >= batchBytesMax) this.wake();
-    }
+    const chunks = record.chunks.filter(({ id }) => !this.pending.has(id));
+    if (chunks.length > 0)
+      this.enter(chunks.length === record.chunks.length ? record : { ...record, chunks });
     if (this.bytes >= queueBytesMax) await this.room();
+  }
+
+  private enter(record: PendingRecord): void {
+    for (const { id } of record.chunks) this.pending.set(id, record);
+    this.bytes += cost(record);
+    this.bytesInLine += cost(record);
+    this.append({ kind: 'record', record });
+    if (this.bytesInLine >= batchBytesMax) this.wake();
   }
 
   /** Runs `run` after everything that is in line; if it rejects, the queue has failed. */
@@ -136,7 +151,7 @@ export class WriteQueue<Appended = unknown> {
 
   private append(task: Task): void {
     this.line.push(task);
-    if (task.kind !== 'chunk') {
+    if (task.kind !== 'record') {
       this.asked++;
       this.wake();
     }
@@ -177,16 +192,16 @@ export class WriteQueue<Appended = unknown> {
   private async writeFrontBatch(): Promise<void> {
     await this.untilDue();
     if (this.failure !== undefined) return;
-    const chunks = this.frontBatch();
-    const append = await this.writer.lookUp(chunks);
+    const records = this.frontBatch();
+    const append = await this.writer.lookUp(records);
     await this.appending;
     if (this.failure !== undefined) return;
-    this.line.splice(0, chunks.length);
-    for (const chunk of chunks) this.bytesInLine -= cost(chunk);
+    this.line.splice(0, records.length);
+    for (const record of records) this.bytesInLine -= cost(record);
     this.unfinished++;
     const appending = append().then(
       (result) => {
-        this.appended.push({ chunks, result });
+        this.appended.push({ records, result });
       },
       (error: unknown) => this.fail(error),
     );
@@ -205,13 +220,13 @@ export class WriteQueue<Appended = unknown> {
       this.fail(error);
       return;
     }
-    for (const { chunks } of batches) this.leave(chunks);
+    for (const { records } of batches) this.leave(records);
   }
 
-  private leave(chunks: readonly PendingChunk[]): void {
-    for (const chunk of chunks) {
-      this.pending.delete(chunk.id);
-      this.bytes -= cost(chunk);
+  private leave(records: readonly PendingRecord[]): void {
+    for (const record of records) {
+      for (const { id } of record.chunks) this.pending.delete(id);
+      this.bytes -= cost(record);
     }
     this.unfinished--;
     this.wake();
@@ -219,7 +234,7 @@ export class WriteQueue<Appended = unknown> {
   }
 
   /**
-   * Resolves when there are chunks for a full batch in line; else when all before them are written and somebody waits, or
+   * Resolves when there are records for a full batch in line; else when all before them are written and somebody waits, or
    * they have lingered.
    */
   private async untilDue(): Promise<void> {
@@ -237,14 +252,14 @@ export class WriteQueue<Appended = unknown> {
     clearTimeout(linger);
   }
 
-  private frontBatch(): PendingChunk[] {
-    const batch: PendingChunk[] = [];
+  private frontBatch(): PendingRecord[] {
+    const batch: PendingRecord[] = [];
     let bytes = 0;
     for (const task of this.line) {
-      if (task.kind !== 'chunk') break;
-      bytes += cost(task.chunk);
+      if (task.kind !== 'record') break;
+      bytes += cost(task.record);
       if (batch.length > 0 && bytes > batchBytesMax) break;
-      batch.push(task.chunk);
+      batch.push(task.record);
     }
     return batch;
   }
@@ -279,6 +294,6 @@ export class WriteQueue<Appended = unknown> {
   }
 }
 
-function cost(chunk: PendingChunk): number {
-  return chunk.written.length + chunkOverheadBytes;
+function cost({ written, chunks }: PendingRecord): number {
+  return written.length + chunks.length * chunkOverheadBytes;
 }

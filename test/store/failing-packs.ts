@@ -1,8 +1,6 @@
 /** Packs in memory whose writes can be held back or made to fail: for what cannot be asked of a real disk. */
-import type { ChunkId, EncodedChunk } from '../../src/chunking/index.js';
 import type { Operation } from '../../src/store/database.js';
-import type { PackLocation, RecordPlace } from '../../src/store/pack-location.js';
-import { chunkInRecord, recordHeaderBytes } from '../../src/store/pack-record.js';
+import type { RecordPlace } from '../../src/store/pack-location.js';
 import type { PackState, Packs } from '../../src/store/packs.js';
 
 export class FailingPacks implements Packs {
@@ -30,13 +28,10 @@ export class FailingPacks implements Packs {
     });
   }
 
-  async read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined> {
+  async read({ offset }: RecordPlace, length: number): Promise<Uint8Array | undefined> {
     this.reads += 1;
-    return chunkInRecord(
-      id,
-      location,
-      this.content.slice(location.offset, location.offset + recordHeaderBytes + location.encodedLength),
-    );
+    const record = this.content.slice(offset, offset + length);
+    return record.length === length ? record : undefined;
   }
 
   takeNotes(): readonly Operation[] {

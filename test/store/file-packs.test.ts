@@ -8,7 +8,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { descriptorsMax } from '../../src/store/pack-descriptors.js';
 import { trailerBytes } from '../../src/store/pack-footer.js';
-import type { PackLocation } from '../../src/store/pack-location.js';
+import type { RecordPlace } from '../../src/store/pack-location.js';
 import { encodeRecord, packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
 import { type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
@@ -59,12 +59,12 @@ async function openPacks(disk: Disk): Promise<FilePacks> {
 }
 
 /** Appends `chunks`, one batch each. */
-async function append(packs: FilePacks, chunks: readonly SampleChunk[]): Promise<PackLocation[]> {
-  const locations: PackLocation[] = [];
+async function append(packs: FilePacks, chunks: readonly SampleChunk[]): Promise<RecordPlace[]> {
+  const locations: RecordPlace[] = [];
   for (const { id, encoded } of chunks) {
     const [place] = await packs.append([encodeRecord(id, encoded)]);
     if (place === undefined) throw new Error('a record has no place');
-    locations.push({ ...place, codec: 'raw', plainLength: chunkBytes, encodedLength: chunkBytes });
+    locations.push(place);
   }
   return locations;
 }
@@ -72,10 +72,10 @@ async function append(packs: FilePacks, chunks: readonly SampleChunk[]): Promise
 async function isServed(
   packs: FilePacks,
   chunk: SampleChunk,
-  location: PackLocation | undefined,
+  place: RecordPlace | undefined,
 ): Promise<boolean> {
-  const served = location && (await packs.read(chunk.id, location));
-  return served !== undefined && Buffer.compare(served.bytes, chunk.plain) === 0;
+  const served = place && (await packs.read(place, recordBytes));
+  return served !== undefined && Buffer.compare(served, encodeRecord(chunk.id, chunk.encoded)) === 0;
 }
 
 it('begins a new pack when a batch would not fit, and puts a batch into one pack', async () => {
@@ -144,14 +144,7 @@ it('goes on after writes and reads that the system cut short', async () => {
   const chunks = samples.slice(0, 2);
   const places = await packs.append(chunks.map(({ id, encoded }) => encodeRecord(id, encoded)));
   for (const [index, chunk] of chunks.entries()) {
-    const place = places[index];
-    const location = place && {
-      ...place,
-      codec: 'raw' as const,
-      plainLength: chunkBytes,
-      encodedLength: chunkBytes,
-    };
-    expect(await isServed(packs, chunk, location)).toBe(true);
+    expect(await isServed(packs, chunk, places[index])).toBe(true);
   }
 });
 
@@ -162,12 +155,12 @@ it.each([
   const disk = new Disk();
   const packs = await openPacks(disk);
   const [chunk] = samples as [SampleChunk];
-  const [location] = (await append(packs, [chunk])) as [PackLocation];
+  const [location] = (await append(packs, [chunk])) as [RecordPlace];
   const failure = Object.assign(new Error(code), { code });
   disk.alter = (file) => {
     file.readv = () => Promise.reject(failure);
   };
-  const reading = packs.read(chunk.id, location);
+  const reading = packs.read(location, recordBytes);
   if (rejection === undefined) expect(await reading).toBeUndefined();
   else await expect(reading).rejects.toMatchObject(rejection);
   disk.alter = () => {}; // the next read opens the pack again
@@ -201,7 +194,7 @@ it('reads neighbours at once, each one for itself if that fails, and up to where
   expect(await readEach([0, 1, 2])).toEqual([true, false, true]);
   expect(calls.splice(0)).toEqual([3, 1, 1, 1]);
   spoiled = undefined;
-  const beyond = { ...(locations[4] as PackLocation), offset: packs.state.length };
+  const beyond = { ...(locations[4] as RecordPlace), offset: packs.state.length };
   const [last, none] = await Promise.all([
     isServed(packs, chunks[4] as SampleChunk, locations[4]),
     isServed(packs, chunks[4] as SampleChunk, beyond),
@@ -213,9 +206,9 @@ it('reads neighbours at once, each one for itself if that fails, and up to where
 it('refuses to read after it was closed', async () => {
   const packs = await openPacks(new Disk());
   const [chunk] = samples as [SampleChunk];
-  const [location] = (await append(packs, [chunk])) as [PackLocation];
-  const reading = packs.read(chunk.id, location);
+  const [location] = (await append(packs, [chunk])) as [RecordPlace];
+  const reading = packs.read(location, recordBytes);
   await packs.close();
-  await expect(packs.read(chunk.id, location)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await expect(packs.read(location, recordBytes)).rejects.toMatchObject({ code: 'CANCELLED' });
   await reading.catch((error: unknown) => expect(error).toMatchObject({ code: 'CANCELLED' }));
 });

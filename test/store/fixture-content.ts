@@ -1,4 +1,4 @@
-/** What the frozen stores in `fixtures/` hold: the same in every format. */
+/** What the frozen stores in `fixtures/` hold: the same in every format, but for a bundle, which came with format 4. */
 import { chunkIdOf, encodeChunk } from '../../src/chunking/index.js';
 import type { RecordChange } from '../../src/store/index.js';
 import { packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
@@ -27,6 +27,10 @@ export const fixtureChunks: readonly SampleChunk[] = [
   sampleChunk(10, 4096),
   sampleChunk(13, 4095), // in a value in the frozen stores of formats 1 and 2
 ];
+
+/** In one bundle, in the stores of formats that have them. */
+export const fixtureBundle: readonly SampleChunk[] = [30, 33, 36].map((seed) => sampleChunk(seed, 1200));
+export const firstFormatWithBundles = 4;
 
 export const fixtureRecords: readonly Extract<RecordChange, { value: Uint8Array }>[] = [
   { kind: 'state', key: 'local', value: Uint8Array.of(1, 2, 3) },

@@ -7,22 +7,29 @@ import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { packedBytesMin } from '../../src/store/chunk-value.js';
+import type { Member } from '../../src/store/bundle.js';
+import { packedBytesMin, unsealChunk } from '../../src/store/chunk-value.js';
 import type { Database } from '../../src/store/database.js';
-import { FilePacks } from '../../src/store/file-packs.js';
+import { FilePacks, packPath } from '../../src/store/file-packs.js';
 import { checkFormat, formatVersion, sealFormat } from '../../src/store/format.js';
-import { rebuildStore, Store } from '../../src/store/index.js';
+import { type FramedRecord, rebuildStore, Store } from '../../src/store/index.js';
 import { chunkKey, formatKey, packStateKey, totalsKey } from '../../src/store/key.js';
 import { LevelDatabase } from '../../src/store/level-database.js';
 import { migrate } from '../../src/store/migration.js';
-import { packHeaderIn } from '../../src/store/pack-record.js';
+import { packHeaderIn, recordHeaderBytes } from '../../src/store/pack-record.js';
 import { unsealPackState } from '../../src/store/pack-state.js';
 import type { Packs } from '../../src/store/packs.js';
-import { fixtureChunks, fixturePackBytesMax, fixtureRecords } from './fixture-content.js';
+import {
+  firstFormatWithBundles,
+  fixtureBundle,
+  fixtureChunks,
+  fixturePackBytesMax,
+  fixtureRecords,
+} from './fixture-content.js';
 import { editRaw } from './raw-database.js';
 import { scratchDirectory } from './scratch.js';
 
-const versions = [1, 2, 3];
+const versions = [1, 2, 3, 4];
 const packBytesMax = fixturePackBytesMax;
 /** Chunks that lie in packs today. */
 const packedCount = fixtureChunks.filter(({ encoded }) => encoded.bytes.length >= packedBytesMin).length;
@@ -36,12 +43,13 @@ async function copyOf(version: number): Promise<string> {
   return directory;
 }
 
-/** Opens the store and compares all of it with what it should hold. */
-async function expectWhole(directory: string): Promise<void> {
+/** Opens the store, which was of format `version`, and compares all of it with what it should hold. */
+async function expectWhole(directory: string, version: number): Promise<void> {
+  const bundled = version < firstFormatWithBundles ? [] : fixtureBundle;
   const store = await Store.open(directory, { packBytesMax });
   onTestFinished(() => store.close());
   const totals = await store.chunks.totals();
-  for (const { id, plain, encoded } of fixtureChunks) {
+  for (const { id, plain, encoded } of [...fixtureChunks, ...bundled]) {
     expect(await store.chunks.get(id)).toEqual(plain);
     expect((await store.chunks.getEncoded(id))?.codec).toBe(encoded.codec);
   }
@@ -50,7 +58,7 @@ async function expectWhole(directory: string): Promise<void> {
     expect(ok, id).toBe(true);
     checked += 1;
   }
-  expect(checked).toBe(fixtureChunks.length);
+  expect(checked).toBe(fixtureChunks.length + bundled.length);
   expect(await store.chunks.totals()).toEqual(totals); // verify has counted again
   for (const { kind, key, value } of fixtureRecords) expect(await store.getRecord(kind, key)).toEqual(value);
   for await (const damage of store.chunks.checkPacks()) expect(damage).toBeUndefined();
@@ -68,20 +76,20 @@ it('has a frozen store of every format', () => {
 it.each(versions)('reads format %i, and leaves the format that is written', async (version) => {
   const directory = await copyOf(version);
   expect(await formatOf(directory)).toEqual(Buffer.from(sealFormat(version)));
-  await expectWhole(directory);
+  await expectWhole(directory, version);
   expect(await formatOf(directory)).toEqual(Buffer.from(sealFormat(formatVersion)));
-  await expectWhole(directory);
+  await expectWhole(directory, version);
 });
 
 it.each(versions)('rebuilds a store of format %i', async (version) => {
   const directory = await copyOf(version);
   await rebuildStore(directory, { quarantine: join(directory, '..', 'quarantine') });
-  await expectWhole(directory);
+  await expectWhole(directory, version);
 });
 
 it('moves the larger chunks of format 1 to packs, a value at a time if need be', async () => {
   const directory = await copyOf(1);
-  await expectWhole(directory);
+  await expectWhole(directory, 1);
   const lengths = await editRaw(directory, (raw) => raw.getMany(fixtureChunks.map(({ id }) => chunkKey(id))));
   const locations = lengths.filter((value) => value?.length === 22);
   expect(locations.length).toBe(packedCount);
@@ -153,7 +161,7 @@ it.each([1, 2])('goes on with format %i after a crash at any step', async (versi
       expect(await formatOf(directory)).toEqual(Buffer.from(sealFormat(version)));
       await migrateUpTo(directory, 3); // and a second one
     }
-    await expectWhole(directory);
+    await expectWhole(directory, version);
     if (isDone) expect(failAt).toBe(version === 1 ? 3 * packedCount + 2 : 2);
   }
 });
@@ -173,9 +181,25 @@ it('leaves a damaged value of format 1 for verify to report', async () => {
   expect(bad).toEqual([id]);
 });
 
+/** The bundle as it was compressed then, with its frame. */
+async function frozenBundle(directory: string): Promise<FramedRecord> {
+  const chunks = fixtureBundle.map(({ id, plain }) => ({ id, plainLength: plain.length }));
+  const key = chunkKey((chunks[0] as Member).id);
+  const stored = unsealChunk(
+    key,
+    await editRaw(directory, async (raw) => (await raw.get(key)) as Uint8Array),
+  );
+  if (stored?.kind !== 'packed') throw new Error('The bundle lies in no pack.');
+  const { pack, offset, encodedLength, codec } = stored.location;
+  const bytes = await readFile(packPath(join(directory, 'packs'), pack));
+  const start = offset + recordHeaderBytes;
+  return { codec, chunks, bytes: bytes.subarray(start, start + encodedLength) };
+}
+
 it('writes the bytes of the frozen packs', async () => {
   const frozen = join(await copyOf(formatVersion), 'packs');
   const header = packHeaderIn(await readFile(join(frozen, '00000001.pack')));
+  const bundle = await frozenBundle(join(frozen, '..'));
   const source = await Store.open(join(frozen, '..'));
   onTestFinished(() => source.close());
   const directory = await scratchDirectory();
@@ -184,7 +208,9 @@ it('writes the bytes of the frozen packs', async () => {
   const state = header && { storeId: header.storeId, pack: 0, length: 0 };
   const packs = await FilePacks.open(directory, state, { bytesMax: packBytesMax });
   const store = await Store.over({ database, packs });
-  for (const { id } of fixtureChunks) {
+  for (const [index, { id }] of fixtureChunks.entries()) {
+    if (index === fixtureChunks.length - 1) await store.chunks.give(bundle);
+    await store.chunks.flush();
     const encoded = await source.chunks.getEncoded(id); // as it was compressed then
     if (encoded !== undefined) await store.chunks.put(id, encoded);
     await store.chunks.flush();
@@ -196,7 +222,11 @@ it('writes the bytes of the frozen packs', async () => {
   }
   const values = (place: string): Promise<unknown> =>
     editRaw(place, (raw) =>
-      raw.getMany([totalsKey, packStateKey, ...fixtureChunks.map(({ id }) => chunkKey(id))]),
+      raw.getMany([
+        totalsKey,
+        packStateKey,
+        ...[...fixtureChunks, ...fixtureBundle].map(({ id }) => chunkKey(id)),
+      ]),
     );
   await source.close();
   expect(await values(directory)).toEqual(await values(join(frozen, '..')));

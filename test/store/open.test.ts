@@ -5,7 +5,7 @@
 import { copyFile, readdir, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { sealFormat } from '../../src/store/format.js';
+import { formatVersion, sealFormat } from '../../src/store/format.js';
 import { Store } from '../../src/store/index.js';
 import { formatKey } from '../../src/store/key.js';
 import { endOf, forkHere, messageOf } from './child.js';
@@ -101,8 +101,11 @@ it.each([
 
 it('refuses a newer format and lets go of the store', async () => {
   const directory = await makeStore();
-  await editRaw(directory, (raw) => raw.put(formatKey, sealFormat(4)));
-  const newer = { code: 'STORE_UNOPENABLE', message: expect.stringContaining('newer Shoal (format 4)') };
+  await editRaw(directory, (raw) => raw.put(formatKey, sealFormat(formatVersion + 1)));
+  const newer = {
+    code: 'STORE_UNOPENABLE',
+    message: expect.stringContaining(`newer Shoal (format ${formatVersion + 1})`),
+  };
   await expect(Store.open(directory)).rejects.toMatchObject(newer);
   await expect(Store.open(directory)).rejects.toMatchObject(newer);
 });
@@ -113,7 +116,7 @@ it.each([
 ])('refuses a store whose format record is %s', async (_case, change) => {
   const directory = await makeStore();
   await editRaw(directory, async (raw) => {
-    const changed = change(sealFormat(3));
+    const changed = change(sealFormat(formatVersion));
     if (changed.length === 0) await raw.del(formatKey);
     else await raw.put(formatKey, changed);
   });

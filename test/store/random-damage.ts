@@ -16,16 +16,20 @@ import { isShoalError } from '../../src/error.js';
 import { type PackDamage, rebuildStore, Store } from '../../src/store/index.js';
 import { packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
 import { seededRandom } from '../gossip/seeded-random.js';
-import { type SampleChunk, sampleChunk } from './sample-chunk.js';
+import { giveTogether, type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
 const chunkBytes = 4500;
 /** Three records fill a pack. */
 const packBytesMax = packHeaderBytes + 3 * (recordHeaderBytes + chunkBytes);
 /** Chunks that lie in packs, and some that lie in values. */
-const samples = Array.from({ length: 16 }, (_, index) =>
+const alone = Array.from({ length: 16 }, (_, index) =>
   index % 2 === 0 ? sampleChunk(3 * index + 1, chunkBytes) : sampleChunk(3 * index + 2, 400),
 );
+/** Chunks that lie in bundles, so many in each. */
+const bundled = Array.from({ length: 12 }, (_, index) => sampleChunk(300 + 3 * index, 1500));
+const bundleChunks = 3;
+const samples = [...alone, ...bundled];
 const records = ['a', 'b', 'c', 'd'].map((key, index) => ({
   kind: 'member' as const,
   key,
@@ -41,12 +45,14 @@ async function storeFiles(scratch: string): Promise<StoreFiles> {
   const parts = 4;
   for (let part = 0; part < parts; part++) {
     const store = await Store.open(directory, { packBytesMax });
-    for (const { id, encoded } of samples.filter(
-      (_, index) => Math.floor((index * parts) / samples.length) === part,
+    for (const { id, encoded } of alone.filter(
+      (_, index) => Math.floor((index * parts) / alone.length) === part,
     )) {
       await store.chunks.put(id, encoded);
       await store.chunks.flush();
     }
+    await giveTogether(store.chunks, bundled.slice(part * bundleChunks, (part + 1) * bundleChunks));
+    await store.chunks.flush();
     await store.commit(records.slice(part, part + 1), { durable: true });
     await store.close(); // the next opening turns the log into a table
   }

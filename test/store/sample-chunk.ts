@@ -1,5 +1,12 @@
 /** Chunks for tests: made from a number alone, so that a failure names its input. */
-import { type ChunkId, chunkIdOf, type EncodedChunk, encodeChunk } from '../../src/chunking/index.js';
+import {
+  type ChunkId,
+  chunkIdOf,
+  chunkIdToBytes,
+  type EncodedChunk,
+  encodeChunk,
+} from '../../src/chunking/index.js';
+import { type ChunkStore, RecordMaker, recordsBytesMax, recordsIn } from '../../src/store/index.js';
 
 export interface SampleChunk {
   readonly id: ChunkId;
@@ -24,4 +31,18 @@ export function sampleChunk(seed: number, length = 1000): SampleChunk {
 /** The chunks number 0 to `count` - 1. */
 export function sampleChunks(count: number, length = 1000): SampleChunk[] {
   return Array.from({ length: count }, (_, seed) => sampleChunk(seed, length));
+}
+
+/** Gives `samples` as an ingest does: those that shrink in a bundle, as far as they are neighbours. */
+export async function giveTogether(store: ChunkStore, samples: readonly SampleChunk[]): Promise<void> {
+  const plain = Buffer.concat(samples.map((sample) => sample.plain));
+  const memory = new Uint8Array(recordsBytesMax(plain.length, samples.length));
+  const maker = new RecordMaker(plain, memory);
+  let at = 0;
+  for (const sample of samples) {
+    maker.add(chunkIdToBytes(sample.id), at, sample.plain.length);
+    at += sample.plain.length;
+  }
+  const members = samples.map(({ id, plain: { length } }) => ({ id, plainLength: length }));
+  for (const record of recordsIn(maker.finish(), memory, members)) await store.give(record);
 }

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { parseChunkId } from '../../src/chunking/index.js';
 import { unsealChunk } from '../../src/store/chunk-value.js';
 import { sealFormat } from '../../src/store/format.js';
-import { frameCopy } from '../../src/store/framed-chunk.js';
+import { frameCopy } from '../../src/store/framed-record.js';
 import { chunkKey, recordKey } from '../../src/store/key.js';
 import { sealValue, unsealValue } from '../../src/store/sealed-value.js';
 import { sealTotals, unsealTotals } from '../../src/store/totals.js';

@@ -1,25 +1,21 @@
 /**
- * The life of a store under a seed, on the crash disk: chunks small and large, duplicates, commits durable and not, syncs,
+ * The life of a store under a seed, on the crash disk: chunks small and large, alone and in bundles, duplicates, commits durable and not, syncs,
  * closing and opening again, with packs and logs so small that they are soon full. A ledger says what was promised when,
  * and `checkPromises` holds a store to it after a crash.
  */
 import { expect } from 'vitest';
-import { packedBytesMin } from '../../src/store/chunk-value.js';
 import { type ChunkTotals, Store } from '../../src/store/index.js';
-import { recordHeaderBytes } from '../../src/store/pack-record.js';
 import { mountPoint } from '../support/crash-disk/crash-disk.js';
 import { levelRecovery, levelSettings } from '../support/crash-disk/crash-level.js';
 import { theDisk } from '../support/crash-disk/mount.js';
 import { SeededChoice } from '../support/seeded-choice.js';
-import { type SampleChunk, sampleChunk } from './sample-chunk.js';
+import { giveTogether, type SampleChunk, sampleChunk } from './sample-chunk.js';
 
 export const storeDirectory = `${mountPoint}/store`;
 /** Three large chunks fill a pack, a few batches a log. */
 const packBytesMax = 20_000;
 levelSettings.logBytesMax = 1500;
 const largeBytes = 5500;
-/** Bytes that a chunk takes beyond its encoded ones when it lies in a value. */
-const inlineOverheadBytes = 10;
 const distinctChunks = 24;
 
 /** What a sync or a durable commit promised: all that was put and committed before it. */
@@ -105,7 +101,8 @@ export async function live(
   let open = store;
   for (let step = 0; step < steps; step++) {
     const what = choice.below(20);
-    if (what < 11) await put(open, ledger, choice.below(distinctChunks));
+    if (what < 8) await put(open, ledger, choice.below(distinctChunks));
+    else if (what < 11) await putTogether(open, ledger, choice);
     else if (what < 13) await open.chunks.flush();
     else if (what < 15) await sync(open, ledger);
     else if (what < 17) await commit(open, ledger, { durable: false });
@@ -124,6 +121,17 @@ async function put(store: Store, ledger: Ledger, seed: number): Promise<void> {
   const { id, encoded } = sample(seed);
   ledger.puts.push(seed);
   await store.chunks.put(id, encoded);
+}
+
+/** Some of those that compress well, in a bundle. */
+async function putTogether(store: Store, ledger: Ledger, choice: SeededChoice): Promise<void> {
+  const first = choice.below(distinctChunks / 3);
+  const seeds = Array.from(
+    { length: 1 + choice.below(4) },
+    (_, index) => (3 * (first + index)) % distinctChunks,
+  );
+  ledger.puts.push(...seeds);
+  await giveTogether(store.chunks, seeds.map(sample));
 }
 
 async function sync(store: Store, ledger: Ledger): Promise<void> {
@@ -218,13 +226,13 @@ async function numberIn(store: Store, kind: 'state' | 'root', key: string): Prom
 
 async function recount(store: Store): Promise<ChunkTotals> {
   const totals = { chunks: 0, bytes: 0, plainBytes: 0 };
-  for await (const { id, ok } of store.chunks.verify()) {
+  const onProgress = ({ bytes }: { bytes: number }): void => {
+    totals.bytes = bytes;
+  };
+  for await (const { id, ok } of store.chunks.verify({ onProgress })) {
     expect(ok, `chunk ${id} fails verify`).toBe(true);
-    const encoded = await store.chunks.getEncoded(id);
-    const length = encoded?.bytes.length ?? 0;
     totals.chunks += 1;
-    totals.bytes += length + (length < packedBytesMin ? inlineOverheadBytes : recordHeaderBytes);
-    totals.plainBytes += encoded?.plainLength ?? 0;
+    totals.plainBytes += (await store.chunks.get(id))?.length ?? 0;
   }
   return totals;
 }

@@ -3,12 +3,11 @@
  * database any of the unsynced writes from some point on (a synced one stays, as LevelDB's logs are separate files), of a
  * pack what was appended since, and of a removal that it happened.
  */
-import type { ChunkId, EncodedChunk } from '../../src/chunking/index.js';
 import type { Database, Operation } from '../../src/store/database.js';
 import type { KeyRange } from '../../src/store/key.js';
-import type { PackLocation, RecordPlace } from '../../src/store/pack-location.js';
+import type { RecordPlace } from '../../src/store/pack-location.js';
 import { noteOperation } from '../../src/store/pack-note.js';
-import { chunkInRecord, encodePackHeader, recordHeaderBytes } from '../../src/store/pack-record.js';
+import { encodePackHeader, recordHeaderBytes } from '../../src/store/pack-record.js';
 import type { PackState, Packs } from '../../src/store/packs.js';
 
 const textOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
@@ -134,10 +133,9 @@ export class VolatilePacks implements Packs {
     });
   }
 
-  async read(id: ChunkId, location: PackLocation): Promise<EncodedChunk | undefined> {
-    const { bytes = new Uint8Array(0) } = this.files.get(location.pack) ?? {};
-    const end = location.offset + recordHeaderBytes + location.encodedLength;
-    return end > bytes.length ? undefined : chunkInRecord(id, location, bytes.slice(location.offset, end));
+  async read({ pack, offset }: RecordPlace, length: number): Promise<Uint8Array | undefined> {
+    const { bytes = new Uint8Array(0) } = this.files.get(pack) ?? {};
+    return offset + length > bytes.length ? undefined : bytes.slice(offset, offset + length);
   }
 
   takeNotes(): readonly Operation[] {

@@ -2,11 +2,19 @@
  * A store in memory with the promises of the real one, for tests of other rooms; `test/store/contract.test.ts` holds
  * both to them. Nothing survives `close`. Damage can be put in with `damage`.
  */
-import { type ChunkId, chunkIdOf, decodeChunk, type EncodedChunk } from '../../src/chunking/index.js';
+import {
+  type ChunkId,
+  chunkIdOf,
+  decodeChunk,
+  type EncodedChunk,
+  encodeChunk,
+} from '../../src/chunking/index.js';
 import { ShoalError } from '../../src/error.js';
+import { decodeBundle } from '../../src/store/bundle.js';
 import type {
   ChunkStore,
   ChunkTotals,
+  FramedRecord,
   OpenStore,
   PackDamage,
   RecordChange,
@@ -63,8 +71,15 @@ export class MemoryChunkStore implements ChunkStore {
     this.damaged.delete(id);
   }
 
-  give(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    return this.put(id, encoded);
+  async give({ codec, chunks, bytes }: FramedRecord): Promise<void> {
+    const bundle = codec === 'bundle' ? decodeBundle(bytes) : undefined;
+    for (const { id, plainLength } of chunks)
+      await this.put(
+        id,
+        codec === 'bundle'
+          ? encodeChunk(bundle?.chunk(id) ?? new Uint8Array(1))
+          : { codec, plainLength, bytes },
+      );
   }
 
   async flush(): Promise<void> {

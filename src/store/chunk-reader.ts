@@ -1,0 +1,54 @@
+/**
+ * Reads chunks out of packs, by themselves or out of bundles, and hashes them. Chunks that lie in one bundle are mostly
+ * read one after another, so the bundles that were read last are kept, decoded.
+ */
+import type { ChunkId } from '../chunking/index.js';
+import type { Bundle } from './bundle.js';
+import { type CheckedChunk, checkBundled, checkChunk } from './chunk-value.js';
+import type { PackLocation } from './pack-location.js';
+import { bundleInRecord, chunkInRecord, recordHeaderBytes } from './pack-record.js';
+import type { Packs } from './packs.js';
+
+/** Most bundles that are kept: 8 MiB, for as many files as are written at a time, or wanted by peers. */
+const bundlesMax = 32;
+
+export class ChunkReader {
+  /** By their places, in the order of their last use. */
+  private readonly bundles = new Map<string, Promise<Bundle | undefined>>();
+
+  constructor(private readonly packs: Packs) {}
+
+  /** @returns undefined if the chunk `id` does not lie intact at `location` */
+  async read(id: ChunkId, location: PackLocation): Promise<CheckedChunk | undefined> {
+    if (location.codec === 'bundle') return checkBundled(id, (await this.bundleAt(location))?.chunk(id));
+    const record = await this.recordAt(location);
+    const encoded = record && chunkInRecord(id, location, record);
+    return encoded && checkChunk(id, encoded);
+  }
+
+  private bundleAt(location: PackLocation): Promise<Bundle | undefined> {
+    const place = `${location.pack}/${location.offset}`;
+    const bundle = this.bundles.get(place) ?? this.readBundle(place, location);
+    this.bundles.delete(place);
+    this.bundles.set(place, bundle);
+    const [oldest] = this.bundles.keys();
+    if (this.bundles.size > bundlesMax && oldest !== undefined) this.bundles.delete(oldest);
+    return bundle;
+  }
+
+  /** What cannot be read is not kept: it is looked at again. */
+  private async readBundle(place: string, location: PackLocation): Promise<Bundle | undefined> {
+    let bundle: Bundle | undefined;
+    try {
+      const record = await this.recordAt(location);
+      bundle = record && bundleInRecord(record);
+      return bundle;
+    } finally {
+      if (bundle === undefined) this.bundles.delete(place);
+    }
+  }
+
+  private recordAt(location: PackLocation): Promise<Uint8Array | undefined> {
+    return this.packs.read(location, recordHeaderBytes + location.encodedLength);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Framing: encoded chunks get what the store writes before them, in the memory before them. So that whoever encoded them,
+ * in whatever thread, makes what is written, and nothing is copied on the way to the disk.
+ */
+import { type ChunkId, chunkIdFromBytes, type EncodedChunk } from '../chunking/index.js';
+import { bundleIdOf, encodeBundle, type Member, sharesOf } from './bundle.js';
+import { packedBytesMin, valueHeaderBytes, writeValueHeader } from './chunk-value.js';
+import { chunkKey } from './key.js';
+import type { RecordCodec } from './pack-location.js';
+import { recordHeaderBytes, writeRecordHeader } from './pack-record.js';
+import type { PendingRecord } from './write-queue.js';
+
+/** Bytes to leave before what is encoded. */
+export const frameBytes = Math.max(recordHeaderBytes, valueHeaderBytes);
+
+/** What was framed: one chunk, or a bundle. */
+export interface FramedRecord {
+  readonly codec: RecordCodec;
+  readonly chunks: readonly Member[];
+  /** What was encoded; before it in its memory lies the frame. */
+  readonly bytes: Uint8Array;
+}
+
+/** @param id - 32 bytes */
+export function frameChunk(id: Uint8Array, encoded: EncodedChunk): void {
+  if (isPacked(encoded)) writeRecordHeader(id, encoded);
+  else writeValueHeader(chunkKey(chunkIdFromBytes(id)), encoded);
+}
+
+/**
+ * Encodes chunks as a bundle, and frames it.
+ * @param chunks - as `encodeBundle` takes them
+ * @param into - `frameBytes`, and as long as `encodeBundle` wants
+ * @returns the length of what was encoded; undefined if a bundle would save too little
+ */
+export function frameBundle(
+  { ids, lengths, plain }: { ids: Uint8Array; lengths: readonly number[]; plain: Uint8Array },
+  into: Uint8Array,
+): number | undefined {
+  const length = encodeBundle(ids, lengths, plain, into.subarray(frameBytes));
+  if (length === undefined) return undefined;
+  const bytes = into.subarray(frameBytes, frameBytes + length);
+  writeRecordHeader(bundleIdOf(bytes, lengths.length), { codec: 'bundle', plainLength: plain.length, bytes });
+  return length;
+}
+
+/** What is to be written of a record that was framed. */
+export function pendingRecord({ codec, chunks, bytes }: FramedRecord): PendingRecord {
+  const packed = codec === 'bundle' || isPacked({ bytes });
+  const headerBytes = packed ? recordHeaderBytes : valueHeaderBytes;
+  const written = new Uint8Array(bytes.buffer, bytes.byteOffset - headerBytes, headerBytes + bytes.length);
+  const lengths = chunks.map(({ plainLength }) => plainLength);
+  const shares = sharesOf(lengths, written.length);
+  const pending = chunks.map(({ id, plainLength }, index) => {
+    return { id, key: chunkKey(id), plainLength, storedBytes: shares[index] as number };
+  });
+  return { codec, chunks: pending, bytes, written, packed };
+}
+
+/** Frames a copy of `encoded`. */
+export function frameCopy(id: ChunkId, { codec, plainLength, bytes }: EncodedChunk): PendingRecord {
+  const copy = new Uint8Array(frameBytes + bytes.length).subarray(frameBytes);
+  copy.set(bytes);
+  const encoded = { codec, plainLength, bytes: copy };
+  frameChunk(chunkKey(id).subarray(1), encoded);
+  return pendingRecord({ codec, chunks: [{ id, plainLength }], bytes: copy });
+}
+
+function isPacked({ bytes }: { readonly bytes: Uint8Array }): boolean {
+  return bytes.length >= packedBytesMin;
+}

@@ -1,0 +1,80 @@
+/**
+ * The order in which chunks are read to be verified: by windows of the index, and in each as they lie in the packs. So a
+ * disk is read from front to back, and a bundle is decoded once a window, not once for each chunk in it.
+ */
+import type { ChunkId } from '../chunking/index.js';
+import { type StoredChunk, storedBytesOf, unsealChunk } from './chunk-value.js';
+import { chunkIdOfKey } from './key.js';
+import type { PackLocation } from './pack-location.js';
+
+/** Most chunks in a window: about 16 MiB of memory. */
+const windowChunksMax = 65_536;
+/** Most stored bytes of a window, about a second's work: a limited run ends between two of them. */
+const windowBytesMax = 256 * 1024 * 1024;
+
+export interface VerifiedChunk {
+  readonly id: ChunkId;
+  readonly storedBytes: number;
+  /** undefined if it is not intact. */
+  plainLength: number | undefined;
+}
+
+interface VerifiedWindow {
+  /** In the order of the index. */
+  readonly chunks: readonly VerifiedChunk[];
+  /** Keys out of which no id can be told. */
+  readonly idsLost: number;
+}
+
+/** @returns the plain length of a chunk that is intact */
+type Check = (id: ChunkId, stored: StoredChunk | undefined) => Promise<number | undefined>;
+
+/** Checks the chunks among `entries`, all of them. */
+export async function* windowsOf(
+  entries: AsyncIterable<readonly [Uint8Array, Uint8Array]>,
+  check: Check,
+): AsyncGenerator<VerifiedWindow> {
+  let window = new Window(check);
+  for await (const [key, value] of entries) {
+    await window.add(key, value);
+    if (!window.isFull) continue;
+    yield await window.finish();
+    window = new Window(check);
+  }
+  yield await window.finish();
+}
+
+class Window {
+  private readonly chunks: VerifiedChunk[] = [];
+  private readonly packed: { readonly chunk: VerifiedChunk; readonly location: PackLocation }[] = [];
+  private bytes = 0;
+  private idsLost = 0;
+
+  constructor(private readonly check: Check) {}
+
+  get isFull(): boolean {
+    return this.chunks.length >= windowChunksMax || this.bytes >= windowBytesMax;
+  }
+
+  /** What lies in its value is checked at once. */
+  async add(key: Uint8Array, value: Uint8Array): Promise<void> {
+    const id = chunkIdOfKey(key);
+    if (id === undefined) {
+      this.idsLost += 1;
+      return;
+    }
+    const stored = unsealChunk(key, value);
+    const chunk: VerifiedChunk = { id, storedBytes: storedBytesOf(stored, value), plainLength: undefined };
+    this.chunks.push(chunk);
+    this.bytes += chunk.storedBytes;
+    if (stored?.kind === 'packed') this.packed.push({ chunk, location: stored.location });
+    else chunk.plainLength = await this.check(id, stored);
+  }
+
+  async finish(): Promise<VerifiedWindow> {
+    this.packed.sort((a, b) => a.location.pack - b.location.pack || a.location.offset - b.location.offset);
+    for (const { chunk, location } of this.packed)
+      chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location });
+    return { chunks: this.chunks, idsLost: this.idsLost };
+  }
+}
