@@ -25,16 +25,16 @@ import { type Identity, identify, rootIsGone } from './presence.js';
 import { Quarantine, type QuarantineTotals } from './quarantine.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
-import { walkFrom, walkRoot } from './walk.js';
-import { streamFromThread, streamHere } from './walk-stream.js';
+import { walkFrom } from './walk.js';
+import { streamFromThreads, streamGrowing, streamHere } from './walk-stream.js';
 import { FolderWatch, type OnError, type OnHint, type Watching } from './watch.js';
 
 export interface WalkOptions {
   readonly ignore: IgnoreRules;
   /** Only what stands at this path and below it. */
   readonly under?: RelPath;
-  /** Whether so much is to be expected that a thread of its own is worth starting. */
-  readonly isLarge?: boolean;
+  /** Where a large folder can be divided, if that is known: then two threads walk it. */
+  readonly middle?: RelPath | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -124,15 +124,16 @@ export class Folder {
    * @throws ShoalError NOT_A_SHARE, IO, CANCELLED
    */
   async *walk(options: WalkOptions): AsyncGenerator<FoundBatch> {
-    const { ignore, under, isLarge, signal } = options;
+    const { ignore, under, middle, signal } = options;
     const around = { root: this.root, device: this.#identity.device };
     await this.assertPresent();
     let batches: AsyncGenerator<FoundBatch>;
     if (under !== undefined) {
       const start = this.#examine(under, ignore);
       batches = streamHere(start === undefined ? [] : walkFrom({ ...around, ignore }, start));
-    } else if (isLarge === true) batches = streamFromThread({ ...around, ignoreText: ignore.text });
-    else batches = streamHere(walkRoot({ ...around, ignore }));
+    } else if (middle !== undefined) {
+      batches = streamFromThreads({ ...around, ignoreText: ignore.text }, middle);
+    } else batches = streamGrowing({ ...around, ignore });
     for await (const batch of batches) {
       yield batch;
       if (signal?.aborted)

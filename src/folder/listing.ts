@@ -62,6 +62,6 @@ function compareAsUtf16(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function compareAsUtf8(a: string, b: string): number {
+export function compareAsUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

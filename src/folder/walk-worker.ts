@@ -8,7 +8,7 @@ import { batchesAhead, batchesOf, type WalkMessage, type WalkSettings } from './
 
 if (parentPort === null) throw new Error('This file runs as a worker thread.');
 const port = parentPort;
-const { ignoreText, ...around } = workerData as WalkSettings;
+const { ignoreText, after, upTo, ...around } = workerData as WalkSettings;
 
 function send(message: WalkMessage): void {
   const transferred = 'batch' in message ? [message.batch.kinds.buffer, message.batch.stats.buffer] : [];
@@ -20,7 +20,8 @@ port.on('message', () => {
   unread--;
 });
 try {
-  for (const batch of batchesOf(walkRoot({ ...around, ignore: new IgnoreRules(ignoreText) }))) {
+  const ignore = new IgnoreRules(ignoreText);
+  for (const batch of batchesOf(walkRoot({ ...around, ignore }, { after, upTo }))) {
     send({ batch });
     unread++;
     while (unread >= batchesAhead) await once(port, 'message');

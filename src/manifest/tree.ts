@@ -49,6 +49,19 @@ export class Tree {
     return (await this.#reader.root(root)).totals;
   }
 
+  /** A path with about as many entries before it as behind it; undefined in a tree of one node. */
+  async middle(root: ChunkId): Promise<RelPath | undefined> {
+    const { items, totals } = await this.#reader.root(root);
+    const half = (totals.files + totals.directories) / 2;
+    let before = 0;
+    for (const item of items) {
+      if (!('totals' in item)) return undefined;
+      before += item.totals.files + item.totals.directories;
+      if (before >= half) return item.key;
+    }
+    return undefined;
+  }
+
   /** The paths where two trees differ, in order, streaming. Equal subtrees are not read. */
   diff(left: ChunkId, right: ChunkId): AsyncGenerator<Difference> {
     return diffTrees(this.#reader, left, right);

@@ -34,7 +34,7 @@ export interface DifferencesOptions {
   readonly onBlocked: (name: string, reason: string) => void;
 }
 
-/** From so many known entries on, the walk gets a thread of its own. */
+/** From so many known entries on, the walk gets threads of its own from the beginning. */
 const largeTreeEntriesMin = 4000;
 /** Stat records taken from the store at once. */
 const recordsPerBatch = 512;
@@ -53,7 +53,7 @@ export async function* differences(options: DifferencesOptions): AsyncGenerator<
   };
   const walk = folder.walk({
     ignore,
-    isLarge: files + directories >= largeTreeEntriesMin,
+    middle: files + directories >= largeTreeEntriesMin ? await replica.tree.middle(replica.root) : undefined,
     ...(under === undefined ? {} : { under }),
     ...(signal === undefined ? {} : { signal }),
   });

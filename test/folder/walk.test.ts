@@ -317,18 +317,72 @@ test('a walk stops when it is cancelled', async () => {
   await expect(walk.next()).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
-test('a walk in a thread of its own finds the same, in the same order, and stops as well', async () => {
+test('parts of a walk find together what one of everything finds, wherever it is divided', async () => {
+  const folder = await scratchShare();
+  for (const directory of ['a/b/c', 'a-b', 'ab', 'b/e', 'empty'])
+    mkdirSync(join(folder.root, directory), { recursive: true });
+  const names = [
+    'a/1',
+    'a/b/1',
+    'a/b/c/1',
+    'a/b/c/2',
+    'a/b-c',
+    'a/z',
+    'a-b/1',
+    'a.c',
+    'ab/1',
+    'b/e/1',
+    'ü',
+    'z',
+  ];
+  for (const name of names) writeFileSync(join(folder.root, name), name);
+  writeFileSync(Buffer.concat([Buffer.from(join(folder.root, 'a/b')), Buffer.from([0x2f, 0x62, 0xff])]), '');
+  makeFifo(join(folder.root, 'b/fifo'));
+  const around = { root: folder.root, device: lstatSync(folder.root, { bigint: true }).dev, ignore: noRules };
+  const all = [...walkRoot(around)];
+  const gone = ['0', 'a/0', 'a/b/c/1/x', 'a/bb', 'a-', 'c/d/e', 'zz'];
+  for (const place of [...all.flatMap(({ path }) => path ?? []), ...gone.map(at)]) {
+    const first = [...walkRoot(around, { upTo: place })];
+    const second = [...walkRoot(around, { after: place })];
+    expect([...first, ...second], place).toEqual(all);
+    for (const { path } of first)
+      if (path !== undefined) expect(compareRelPath(path, place)).toBeLessThanOrEqual(0);
+    for (const { path } of second)
+      if (path !== undefined) expect(compareRelPath(path, place)).toBeGreaterThan(0);
+    for (const { path: end } of second) {
+      if (end === undefined) continue;
+      const between = [...walkRoot(around, { after: place, upTo: end })];
+      expect([...first, ...between, ...walkRoot(around, { after: end })], `${place} to ${end}`).toEqual(all);
+    }
+  }
+});
+
+test('a directory that cannot be read any more is said so by the part that begins in it', async () => {
+  const folder = await scratchShare();
+  mkdirSync(join(folder.root, 'a'));
+  for (const name of ['a/1', 'a/2', 'b']) writeFileSync(join(folder.root, name), name);
+  const around = { root: folder.root, device: lstatSync(folder.root, { bigint: true }).dev, ignore: noRules };
+  const closed = join(folder.root, 'a');
+  chmodSync(closed, 0o000);
+  const found = await asOrdinaryUser([closed], async () => [...walkRoot(around, { after: at('a/1') })]);
+  expect(summary(found)).toEqual(['unreadable a', 'file b']);
+});
+
+test('a walk in threads of its own finds the same, in the same order, and stops as well', async () => {
   const folder = await scratchShare();
   mkdirSync(join(folder.root, 'd'));
-  for (let index = 0; index < 2500; index++) writeFileSync(join(folder.root, `d/${index}`), `${index}`);
+  for (let index = 0; index < 3500; index++) writeFileSync(join(folder.root, `d/${index}`), `${index}`);
   for (const name of ['ignored', 'café']) writeFileSync(join(folder.root, name), name);
   symlinkSync('d', join(folder.root, 'link'));
   makeFifo(join(folder.root, 'fifo'));
   const ignore = new IgnoreRules('ignored\n');
-  const here = await walkAll(folder, ignore);
-  expect(here).toHaveLength(2504);
-  expect(await collect(each(folder.walk({ ignore, isLarge: true })))).toEqual(here);
-  const walk = folder.walk({ ignore, isLarge: true });
+  const around = { root: folder.root, device: lstatSync(folder.root, { bigint: true }).dev, ignore };
+  const here = [...walkRoot(around)];
+  expect(here).toHaveLength(3504);
+  expect(await walkAll(folder, ignore)).toEqual(here); // a thread takes over from this one
+  for (const middle of ['a', 'd/2', 'z'].map(at))
+    expect(await collect(each(folder.walk({ ignore, middle })))).toEqual(here);
+  const walk = folder.walk({ ignore, middle: at('d/2') });
   await walk.next();
   await walk.return(undefined);
 });
