@@ -11,7 +11,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { ChunkingParameters } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
-import type { RecordsMade } from '../store/index.js';
+import { alignedMemory, type RecordsMade } from '../store/index.js';
 import { workerFile } from '../worker-file.js';
 import { type Job, jobMemoryBytes, type PieceCut, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
@@ -58,7 +58,7 @@ export class IngestRunner {
   /** Runs the first phase of `job`, when there is room. */
   async start(job: Job): Promise<StartedJob> {
     await this.#slots.take();
-    const memory = this.#memories.pop() ?? new Uint8Array(new SharedArrayBuffer(jobMemoryBytes));
+    const memory = this.#memories.pop() ?? alignedMemory(jobMemoryBytes);
     const end = (): void => {
       this.#memories.push(memory);
       this.#slots.give();

@@ -183,7 +183,7 @@ export class Ingest {
         .map((id, index) => ({ id, plainLength: plainLengths[index] as number }))
         .filter((_, index) => wanted[index] !== 0);
       for (const record of recordsIn(made, memory, lacking)) await chunks.give(record);
-      if (lacking.length > 0) await chunks.flush(); // only then may the memory be used again
+      if (lacking.length > 0) await chunks.release();
     });
     return ids;
   }

@@ -71,10 +71,10 @@ const statAt = 2;
 const statRecordBytes = statAt + fileStatBytes;
 
 export function encodeStatRecord({ stat, racy }: StatRecord): Uint8Array {
-  const bytes = new Uint8Array(statRecordBytes);
+  const bytes = Buffer.allocUnsafe(statRecordBytes);
   bytes[0] = statRecordVersion;
   bytes[1] = racy ? 1 : 0;
-  encodeFileStat(stat, new DataView(bytes.buffer), statAt);
+  encodeFileStat(stat, new DataView(bytes.buffer, bytes.byteOffset), statAt);
   return bytes;
 }
 

@@ -63,9 +63,12 @@ export interface ChunkStore {
 
   /**
    * As `put`, without the copy, and for all chunks of a bundle: what was encoded and the memory before it may not change until
-   * a `flush` that comes later has resolved.
+   * a `release` that comes later has resolved.
    */
   give(record: FramedRecord): Promise<void>;
+
+  /** The memory of everything given before is not needed any more. @throws as `put` */
+  release(): Promise<void>;
 
   /** Everything put before is written: it survives `kill -9`. @throws as `put` */
   flush(): Promise<void>;

@@ -49,14 +49,14 @@ export function writeValueHeader(key: Uint8Array, { codec, plainLength, bytes }:
 /** The sealed value of a chunk that lies in a pack. */
 export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Array {
   const isBundled = location.codec === 'bundle';
-  const sealed = new Uint8Array(sealBytes + (isBundled ? bundledLocationBytes : locationBytes));
-  const view = new DataView(sealed.buffer, sealBytes);
-  view.setUint8(0, location.codec === 'bundle' ? bundledForm : packedForms + codecs.indexOf(location.codec));
-  view.setUint32(1, location.plainLength, true);
-  view.setUint32(5, location.pack, true);
-  view.setUint32(9, location.offset, true);
-  view.setUint32(13, location.encodedLength, true);
-  if (isBundled) view.setUint32(17, location.storedBytes, true);
+  const sealed = Buffer.allocUnsafe(sealBytes + (isBundled ? bundledLocationBytes : locationBytes));
+  sealed[sealBytes] =
+    location.codec === 'bundle' ? bundledForm : packedForms + codecs.indexOf(location.codec);
+  sealed.writeUInt32LE(location.plainLength, sealBytes + 1);
+  sealed.writeUInt32LE(location.pack, sealBytes + 5);
+  sealed.writeUInt32LE(location.offset, sealBytes + 9);
+  sealed.writeUInt32LE(location.encodedLength, sealBytes + 13);
+  if (isBundled) sealed.writeUInt32LE(location.storedBytes, sealBytes + 17);
   sealInPlace(key, sealed);
   return sealed;
 }

@@ -10,21 +10,19 @@ import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './ch
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { chunkKey, chunkRange, packStateKey, totalsKey } from './key.js';
-import type { PackLocation } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
-import type { PendingChunk, PendingRecord } from './write-queue.js';
+import type { AppendedChunks, PendingChunk, PendingRecord } from './write-queue.js';
 
 /** A batch whose records are in a pack, and that the database does not know of. */
-export interface AppendedBatch {
+export interface AppendedBatch extends AppendedChunks {
   readonly added: readonly PendingChunk[];
   /** With what the totals say of them. */
   readonly replaced: ReadonlyMap<PendingChunk, ChunkTotals>;
   readonly values: readonly Operation[];
-  readonly locations: ReadonlyMap<ChunkId, PackLocation>;
 }
 
 export class ChunkWriter {
@@ -61,15 +59,15 @@ export class ChunkWriter {
    */
   async lookUp(records: readonly PendingRecord[]): Promise<() => Promise<AppendedBatch>> {
     const chunks = records.flatMap((record) => record.chunks);
-    const stored = await this.database.getMany(chunks.map((chunk) => chunk.key));
-    const added = new Set(chunks.filter((_, index) => stored[index] === undefined));
-    const replaced = await this.damaged(chunks, stored);
+    const before = await this.database.getMany(chunks.map((chunk) => chunk.key));
+    const added = new Set(chunks.filter((_, index) => before[index] === undefined));
+    const replaced = await this.damaged(chunks, before);
     const lacking = (chunk: PendingChunk): boolean => added.has(chunk) || replaced.has(chunk);
     return async () => {
-      const locations = new Map<ChunkId, PackLocation>();
+      const stored = new Map<ChunkId, StoredChunk>();
       const wanted = records.filter((record) => record.chunks.some(lacking));
-      const values = await this.writeRecords(wanted, lacking, locations);
-      return { added: [...added], replaced, values, locations };
+      const values = await this.writeRecords(wanted, lacking, stored);
+      return { added: [...added], replaced, values, stored };
     };
   }
 
@@ -77,12 +75,14 @@ export class ChunkWriter {
   async finish(batches: readonly AppendedBatch[]): Promise<void> {
     // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
     // Such a chunk would count as a duplicate when it comes again, and be lost for good.
-    if (batches.some(({ locations }) => locations.size > 0)) await this.packs.sync();
+    const hasRecords = ({ stored }: AppendedBatch): boolean =>
+      [...stored.values()].some(({ kind }) => kind === 'packed');
+    if (batches.some(hasRecords)) await this.packs.sync();
     for (const batch of batches) await this.tell(batch);
   }
 
   /** Tells the database of a batch, and the totals with it: all or none. */
-  private async tell({ added, replaced, values, locations }: AppendedBatch): Promise<void> {
+  private async tell({ added, replaced, values, stored }: AppendedBatch): Promise<void> {
     if (values.length === 0) return;
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
     const totals = [...added, ...replaced.keys()].map(totalsOf).reduce(addTotals, before);
@@ -92,7 +92,7 @@ export class ChunkWriter {
     this.current = totals;
     this.revision += 1;
     for (const { id } of replaced.keys()) this.damage.forget(id);
-    for (const [id, location] of locations) this.recent.note(id, location);
+    for (const [id, chunk] of stored) if (chunk.kind === 'packed') this.recent.note(id, chunk.location);
   }
 
   /**
@@ -132,17 +132,24 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes `records` to a pack, but for those that are values, and notes in `locations` where the chunks lie.
+   * Writes `records` to a pack, but for those that are values, and notes in `stored` where the chunks are.
    * @returns the operations that write the values of the `lacking` chunks
    */
   private async writeRecords(
     records: readonly PendingRecord[],
     lacking: (chunk: PendingChunk) => boolean,
-    locations: Map<ChunkId, PackLocation>,
+    stored: Map<ChunkId, StoredChunk>,
   ): Promise<Operation[]> {
     const operations: Operation[] = [];
-    for (const { chunks, written, packed } of records)
-      if (!packed) for (const { key } of chunks) operations.push({ type: 'put', key, value: written });
+    for (const { chunks, written, packed } of records) {
+      if (packed) continue;
+      const value = new Uint8Array(written); // written when the memory of the record is somebody else's again
+      for (const { id, key } of chunks) {
+        operations.push({ type: 'put', key, value });
+        const chunk = unsealChunk(key, value);
+        if (chunk !== undefined) stored.set(id, chunk);
+      }
+    }
     const packed = records.filter((record) => record.packed);
     if (packed.length === 0) return operations;
     const places = await this.packs.append(packed.map(({ written }) => written));
@@ -152,7 +159,7 @@ export class ChunkWriter {
       for (const { id, key, plainLength, storedBytes } of chunks.filter(lacking)) {
         const location = { ...place, codec, plainLength, encodedLength: bytes.length, storedBytes };
         operations.push({ type: 'put', key, value: sealLocation(key, location) });
-        locations.set(id, location);
+        stored.set(id, { kind: 'packed', location });
       }
     }
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });

@@ -54,7 +54,7 @@ export class DatabaseChunkStore implements ChunkStore {
   async hasMany(ids: readonly ChunkId[]): Promise<boolean[]> {
     const { database, queue, damage } = this.parts;
     const isThere = ids.map((id) => this.touch(id));
-    const queued = ids.map((id) => queue.get(id) !== undefined);
+    const queued = ids.map((id) => queue.has(id));
     const stored = await database.hasMany(ids.map(chunkKey));
     return ids.map(
       (id, index) =>
@@ -81,6 +81,10 @@ export class DatabaseChunkStore implements ChunkStore {
 
   async flush(): Promise<void> {
     await this.parts.queue.flush();
+  }
+
+  async release(): Promise<void> {
+    await this.parts.queue.release();
   }
 
   async sync(): Promise<void> {
@@ -142,7 +146,7 @@ export class DatabaseChunkStore implements ChunkStore {
     const isThere = this.touch(id);
     const queued = queue.get(id);
     // It says nothing of the stored one that it may be on its way to replace: whether that is damaged must stay known.
-    if (queued !== undefined) return checkQueued(id, queued);
+    if (queued !== undefined) return 'kind' in queued ? this.check(id, queued) : checkPending(id, queued);
     if (!isThere) return undefined;
     return (await this.readRecent(id)) ?? (await this.readStored(id));
   }
@@ -197,7 +201,7 @@ export class DatabaseChunkStore implements ChunkStore {
 }
 
 /** The chunk `id` out of the record that brings it, whose memory is not ours. */
-function checkQueued(id: ChunkId, { codec, chunks, bytes }: PendingRecord): CheckedChunk | undefined {
+function checkPending(id: ChunkId, { codec, chunks, bytes }: PendingRecord): CheckedChunk | undefined {
   if (codec === 'bundle') return checkBundled(id, decodeBundle(bytes)?.chunk(id));
   const { plainLength } = chunks[0] as PendingChunk;
   return checkChunk(id, { codec, plainLength, bytes: bytes.slice() });

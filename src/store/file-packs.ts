@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
+import { blocksOf, directBytesMin, directFlags, isRefused, wholeBlocks } from './direct-io.js';
 import { syncDirectory, writeAll } from './file-bytes.js';
 import {
   isUnreadable,
@@ -49,6 +50,8 @@ const ownerOnly = 0o600;
 /** The pack that is written to. */
 interface Tail {
   readonly file: FileHandle;
+  /** The same file, open for direct writes since the first of them. */
+  direct?: FileHandle;
   readonly pack: number;
   end: number;
   /** The records from `tableFrom` on. Those before were written by an earlier process. */
@@ -63,6 +66,7 @@ export type OpenFile = (path: string, flags: number, mode?: number) => Promise<F
 interface FilePacksOptions {
   readonly openFile?: OpenFile;
   readonly bytesMax?: number | undefined;
+  readonly directBytesMin?: number | undefined;
 }
 
 export class FilePacks implements Packs {
@@ -77,6 +81,8 @@ export class FilePacks implements Packs {
   private notes: Operation[] = [];
   private storeId: Uint8Array = new Uint8Array(storeIdBytes);
   private closed = false;
+  /** Whether the file system may take direct writes: it has not refused one. */
+  private takesDirect = directFlags !== undefined;
 
   private constructor(
     private readonly directory: string,
@@ -84,6 +90,7 @@ export class FilePacks implements Packs {
     private lastPack: number,
     private readonly openFile: OpenFile,
     private readonly bytesMax: number,
+    private readonly directBytes: number,
   ) {
     this.descriptors = new PackDescriptors((pack) => openFile(this.pathOf(pack), constants.O_RDONLY));
     this.reads = new PackReads(this.descriptors);
@@ -97,7 +104,11 @@ export class FilePacks implements Packs {
   static async open(
     storeDirectory: string,
     state: PackState | undefined,
-    { openFile = open, bytesMax = packBytesMax }: FilePacksOptions = {},
+    {
+      openFile = open,
+      bytesMax = packBytesMax,
+      directBytesMin: directBytes = directBytesMin,
+    }: FilePacksOptions = {},
   ): Promise<FilePacks> {
     const directory = join(storeDirectory, packsName);
     try {
@@ -105,7 +116,7 @@ export class FilePacks implements Packs {
       await syncDirectory(storeDirectory); // the directory of packs must not be lost with all that is synced in it
       const numbers = await packNumbersIn(directory);
       const lastPack = Math.max(state?.pack ?? 0, numbers.at(-1) ?? 0);
-      const packs = new FilePacks(directory, lastPack, openFile, bytesMax);
+      const packs = new FilePacks(directory, lastPack, openFile, bytesMax, directBytes);
       packs.storeId = state?.storeId ?? (await packs.storeIdIn(numbers)) ?? randomBytes(storeIdBytes);
       if (state?.pack === lastPack && lastPack > 0) packs.tail = await packs.continuedTail(state);
       return packs;
@@ -121,13 +132,16 @@ export class FilePacks implements Packs {
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
     try {
       const tail = await this.tailFor(records);
-      await this.write(tail.file, records, tail.end);
-      return records.map((record) => {
-        const place = { pack: tail.pack, offset: tail.end };
-        tail.table.add(tail.end, record);
-        tail.end += record.length;
+      const { start, end } = await this.writeRecords(tail, records);
+      let offset = start;
+      const places = records.map((record) => {
+        const place = { pack: tail.pack, offset };
+        tail.table.add(offset, record);
+        offset += record.length;
         return place;
       });
+      tail.end = end;
+      return places;
     } catch (error) {
       throw writeFailure(this.directory, error);
     }
@@ -221,6 +235,7 @@ export class FilePacks implements Packs {
     await this.syncing.catch(() => undefined); // who asked for it has been told
     const written = new Set(this.unsynced);
     if (this.tail !== undefined) written.add(this.tail.file);
+    if (this.tail?.direct !== undefined) written.add(this.tail.direct);
     this.tail = undefined;
     this.unsynced.clear();
     this.reads.begin();
@@ -242,6 +257,35 @@ export class FilePacks implements Packs {
     } catch (error) {
       for (const file of files) this.unsynced.add(file); // to be closed
       throw syncFailure(this.directory, error);
+    }
+  }
+
+  /** Writes `records` at the end, past the page cache if they are many and lie in the memory that takes. @returns where */
+  private async writeRecords(
+    tail: Tail,
+    records: readonly Uint8Array[],
+  ): Promise<{ readonly start: number; readonly end: number }> {
+    const blocks = this.takesDirect ? blocksOf(records) : undefined;
+    if (blocks !== undefined && blocks.length >= this.directBytes) {
+      const start = wholeBlocks(tail.end);
+      if (await this.writeDirectly(tail, blocks, start)) return { start, end: start + blocks.length };
+    }
+    await this.write(tail.file, records, tail.end);
+    return { start: tail.end, end: records.reduce((sum, record) => sum + record.length, tail.end) };
+  }
+
+  /** @returns false if the file system takes no direct writes: nothing is relied on of what it may have written */
+  private async writeDirectly(tail: Tail, blocks: Uint8Array, at: number): Promise<boolean> {
+    try {
+      tail.direct ??= await this.openFile(this.pathOf(tail.pack), directFlags ?? constants.O_WRONLY);
+      await writeAll(tail.direct, [blocks], at);
+      return true;
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.takesDirect = false;
+      return false;
+    } finally {
+      this.unsynced.add(tail.file); // what was written directly is on the disk when the file is synced
     }
   }
 
@@ -276,7 +320,7 @@ export class FilePacks implements Packs {
    * the next start notes it as it is.
    */
   private async finish(tail: Tail): Promise<void> {
-    const { file, pack, end } = tail;
+    const { file, direct, pack, end } = tail;
     const header = encodePackHeader(this.storeId, pack);
     const tables = await tablesOf(tail);
     let note: PackNote = { storeId: this.storeId, length: end, footerHash: undefined };
@@ -286,6 +330,7 @@ export class FilePacks implements Packs {
       note = { ...note, length: end + footer.bytes.length, footerHash: footer.hash };
     }
     this.unsynced.add(file); // the next sync closes it
+    await direct?.close();
     this.tail = undefined;
     this.notes.push(noteOperation(pack, note));
   }

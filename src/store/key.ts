@@ -56,7 +56,7 @@ export function chunkIdOfKey(key: Uint8Array): ChunkId | undefined {
 /** @throws AssertionError if `key` is too long or has no UTF-8 form: the caller's fault */
 export function recordKey(kind: RecordKind, key: string): Uint8Array {
   assert(!loneSurrogate.test(key), 'a record key must be well-formed Unicode, or two keys could become one');
-  const bytes = encoder.encode(`r${kind}/${key}`);
+  const bytes = Buffer.from(`r${kind}/${key}`);
   assert(
     bytes.length <= recordKeyBytesMax,
     `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes.length}`,

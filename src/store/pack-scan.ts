@@ -6,6 +6,7 @@
  * Memory: one window of a few records, whatever the pack holds.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { wholeBlocks } from './direct-io.js';
 import { readAll } from './file-bytes.js';
 import type { TableEntry } from './pack-footer.js';
 import { intactRecordIn, recordBytesMax, recordHeaderBytes, recordMagic } from './pack-record.js';
@@ -16,20 +17,22 @@ const windowBytes = 1024 * 1024;
 export interface FoundRecord extends TableEntry {
   /** The header, as a view that holds until the next one is asked for. */
   readonly header: Uint8Array;
-  /** Bytes before this record that are none, since the last one. */
+  /** Bytes before this record that are none and no padding, since the last one. */
   readonly skippedBytes: number;
 }
 
 /** The records of `file` that lie between `from`, where one should begin, and `to`. */
 export async function* scanRecords(file: FileHandle, from: number, to: number): AsyncGenerator<FoundRecord> {
   const window = new Window(file, to);
-  let end = from; // of the last record
+  let end = from; // of the last record, and the padding behind it
   for (let at = from; at + recordHeaderBytes <= to; ) {
     const bytes = await window.at(at);
     if (bytes.length < recordHeaderBytes) return;
     const fields = intactRecordIn(bytes);
     if (fields === undefined) {
-      at += distanceToNext(bytes);
+      const padding = at === end ? paddingIn(bytes, at) : 0;
+      at += padding || distanceToNext(bytes);
+      end += padding;
       continue;
     }
     const header = bytes.subarray(0, recordHeaderBytes);
@@ -37,6 +40,12 @@ export async function* scanRecords(file: FileHandle, from: number, to: number): 
     at += recordHeaderBytes + fields.encodedLength;
     end = at;
   }
+}
+
+/** Zeros up to the next block, where a direct write begins; 0 if there are none. */
+function paddingIn(bytes: Uint8Array, at: number): number {
+  const padding = wholeBlocks(at) - at;
+  return bytes.subarray(0, padding).every((byte) => byte === 0) ? padding : 0;
 }
 
 /** How many bytes after the beginning of `bytes`, which is no record, one may begin. */

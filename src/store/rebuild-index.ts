@@ -17,6 +17,7 @@ import { ShoalError, systemCode } from '../error.js';
 import { bundleIdOf, membersIn, sharesOf } from './bundle.js';
 import { checkBundled, checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
 import type { Database, Operation } from './database.js';
+import { wholeBlocks } from './direct-io.js';
 import { readAll } from './file-bytes.js';
 import { chunkIdOfKey, chunkKey, chunkRange, recordRange } from './key.js';
 import { isUnreadable, readFailure } from './level-failure.js';
@@ -145,7 +146,15 @@ async function indexRecords(
     end = record.offset + recordHeaderBytes + record.encodedLength;
     if (!(await enter(record, false))) gaps += 1;
   }
-  return end < length ? gaps + 1 : gaps;
+  return (await isPadding(file, end, length)) ? gaps : gaps + 1;
+}
+
+/** Whether there is nothing from `from` to `to`, or what a direct write leaves to the end of a block. */
+async function isPadding(file: FileHandle, from: number, to: number): Promise<boolean> {
+  if (to > wholeBlocks(from)) return false;
+  const rest = Buffer.alloc(Math.max(0, to - from), 1);
+  await readAll(file, [rest], from);
+  return rest.every((byte) => byte === 0);
 }
 
 /** Where chunks lie that a record holds. */

@@ -4,6 +4,7 @@
  */
 import { type Codec, chunkIdBytes, compressFrame, seemsCompressible } from '../chunking/index.js';
 import { bundleBytesMax, bundleChunksMax, bundleTableBytes, type Member } from './bundle.js';
+import { wholeBlocks } from './direct-io.js';
 import { type FramedRecord, frameBundle, frameBytes, frameChunk } from './framed-record.js';
 import type { RecordCodec } from './pack-location.js';
 
@@ -12,7 +13,7 @@ const zstdLevel = 3;
 
 /** Memory that takes the records of any chunks, `count` and `plainBytes` in all. */
 export function recordsBytesMax(plainBytes: number, count: number): number {
-  return plainBytes + count * (frameBytes + bundleTableBytes(1));
+  return wholeBlocks(plainBytes + count * (frameBytes + bundleTableBytes(1)));
 }
 
 /** Records that lie one behind another in the memory that was given, each after `frameBytes`; in columns. */
@@ -83,6 +84,7 @@ export class RecordMaker {
 
   finish(): RecordsMade {
     this.close();
+    this.memory.fill(0, this.used, wholeBlocks(this.used)); // what may be written after the records
     return { codecs: this.codecs, counts: this.counts, lengths: this.lengths };
   }
 

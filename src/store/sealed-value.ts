@@ -15,7 +15,7 @@ export const sealBytes = 5;
 /** A sealed value whose body is the concatenation of `parts`, which are copied. */
 export function sealValue(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, sealBytes);
-  const sealed = new Uint8Array(length);
+  const sealed = Buffer.allocUnsafe(length);
   let at = sealBytes;
   for (const part of parts) {
     sealed.set(part, at);

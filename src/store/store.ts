@@ -33,6 +33,8 @@ export interface StoreOptions {
   readonly onDamage?: (id: ChunkId) => void;
   /** Bytes after which a pack is finished, if not as many as usual: tests have small packs. */
   readonly packBytesMax?: number;
+  /** Bytes from which on what is given may be written directly, if not as many as usual: for tests. */
+  readonly directBytesMin?: number;
 }
 
 /** What an open store offers; tests may put one in memory in its place. */
@@ -106,7 +108,10 @@ export class Store implements OpenStore {
       if (await database.hasDroppedWrites()) await noteLostWrites(database);
       const sealed = await database.get(packStateKey);
       const state = sealed && unsealPackState(sealed);
-      packs = await FilePacks.open(directory, state, { bytesMax: options.packBytesMax });
+      packs = await FilePacks.open(directory, state, {
+        bytesMax: options.packBytesMax,
+        directBytesMin: options.directBytesMin,
+      });
       if (version < formatVersion) await migrate({ database, packs }, version);
       await noteStrays(database, packs, state?.pack ?? 0);
       return await Store.over({ database, packs, damagedTables: () => database.damagedTables() }, options);

@@ -8,11 +8,13 @@
  *
  * Invariants:
  * - A step begins when all parts of every batch before it are done, and no batch begins before it has ended.
- * - Bounded: `put` resolves only while the chunks in line take less than `queueBytesMax`.
+ * - Bounded: `put` resolves only while the records in line take less than `queueBytesMax`; and no batch is appended while
+ *   those that are and are not on the disk take more than `unfinishedBytesMax`. Their memory is given back by then.
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
  */
 import type { ChunkId } from '../chunking/index.js';
+import type { StoredChunk } from './chunk-value.js';
 import { storeClosed } from './level-failure.js';
 import type { RecordCodec } from './pack-location.js';
 
@@ -36,8 +38,14 @@ export interface PendingRecord {
   readonly packed: boolean;
 }
 
+/** What was appended of a batch. */
+export interface AppendedChunks {
+  /** Where they are now: none in the memory of a record. A chunk that is not among them was there before. */
+  readonly stored: ReadonlyMap<ChunkId, StoredChunk>;
+}
+
 /** Writes batches of records, no chunk in two of them, each batch all or none, in three parts. */
-export interface BatchWriter<Appended> {
+export interface BatchWriter<Appended extends AppendedChunks> {
   /** Finds out what is lacking. @returns how to append it */
   lookUp(records: readonly PendingRecord[]): Promise<() => Promise<Appended>>;
   /** Puts on the disk what was appended, in its order: after this the chunks are seen by those who read. */
@@ -56,29 +64,41 @@ interface Step extends Waiter {
 type Task =
   | { readonly kind: 'record'; readonly record: PendingRecord }
   | { readonly kind: 'step'; readonly step: Step }
-  /** Resolves when all before it is written, and holds nothing up. */
-  | { readonly kind: 'mark'; readonly mark: Waiter };
+  /** Resolves when all before it is appended, or finished, and holds nothing up. */
+  | { readonly kind: 'mark'; readonly until: 'appended' | 'finished'; readonly mark: Waiter };
+
+/** A batch after its second part. */
+interface AppendedBatch<Appended> {
+  readonly result: Appended;
+  readonly bytes: number;
+}
 
 const mebibyte = 1024 * 1024;
 /** Most bytes of records in line before `put` waits. */
 export const queueBytesMax = 32 * mebibyte;
-/** Most bytes of records in one batch, unless a single one is larger. */
-export const batchBytesMax = 4 * mebibyte;
+/** Most bytes of records in one batch, unless a single one is larger: somewhat more than a window of 4 MiB becomes. */
+export const batchBytesMax = 4.25 * mebibyte;
+/** Most bytes that are appended and not on the disk before a batch waits: what one sync is for. */
+export const unfinishedBytesMax = 64 * mebibyte;
 /** How long records may stand in line while nobody waits for them. */
 const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
 const chunkOverheadBytes = 256;
 
-export class WriteQueue<Appended = unknown> {
+export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private readonly line: Task[] = [];
   /** The record that brings each chunk in line. */
   private readonly pending = new Map<ChunkId, PendingRecord>();
+  /** Where those chunks are that are appended and not finished. */
+  private readonly stored = new Map<ChunkId, StoredChunk>();
   /** Of all pending records. */
   private bytes = 0;
   /** Of those whose appending has not begun. */
   private bytesInLine = 0;
   /** Batches whose appending has begun, and that are not finished. */
   private unfinished = 0;
+  /** Of those that are appended. */
+  private unfinishedBytes = 0;
   /** Steps and marks in line. */
   private asked = 0;
   private wake: () => void = () => undefined;
@@ -89,26 +109,30 @@ export class WriteQueue<Appended = unknown> {
   /** The appending that was begun last. Never rejects. */
   private appending: Promise<void> = Promise.resolve();
   /** In their order: batches that were appended, and whose last part has not begun. */
-  private appended: { readonly records: readonly PendingRecord[]; readonly result: Appended }[] = [];
+  private appended: AppendedBatch<Appended>[] = [];
   /** All batches whose appending was begun. Never rejects. */
   private finishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly writer: BatchWriter<Appended>) {}
 
-  /** Chunks in line. */
+  /** Chunks on their way. */
   get length(): number {
-    return this.pending.size;
+    return this.pending.size + this.stored.size;
   }
 
-  /** The record in line that brings the chunk `id`. */
-  get(id: ChunkId): PendingRecord | undefined {
-    return this.pending.get(id);
+  has(id: ChunkId): boolean {
+    return this.pending.has(id) || this.stored.has(id);
+  }
+
+  /** The record in line that brings the chunk `id`, or where that is since it was appended. */
+  get(id: ChunkId): PendingRecord | StoredChunk | undefined {
+    return this.pending.get(id) ?? this.stored.get(id);
   }
 
   /** Puts `record` in line at once, for those of its chunks that are not there; resolves when there is room for more. */
   async put(record: PendingRecord): Promise<void> {
     this.assertOpen();
-    const chunks = record.chunks.filter(({ id }) => !this.pending.has(id));
+    const chunks = record.chunks.filter(({ id }) => !this.has(id));
     if (chunks.length > 0)
       this.enter(chunks.length === record.chunks.length ? record : { ...record, chunks });
     if (this.bytes >= queueBytesMax) await this.room();
@@ -129,10 +153,19 @@ export class WriteQueue<Appended = unknown> {
   }
 
   /** Resolves when everything in line is written. @throws the failure, if there is one */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return this.pass('finished');
+  }
+
+  /** Resolves when the memory of everything in line is not needed any more. @throws the failure, if there is one */
+  release(): Promise<void> {
+    return this.pass('appended');
+  }
+
+  private async pass(until: 'appended' | 'finished'): Promise<void> {
     this.assertOpen();
     await new Promise<void>((resolve, reject) => {
-      this.append({ kind: 'mark', mark: { resolve, reject } });
+      this.append({ kind: 'mark', until, mark: { resolve, reject } });
     });
   }
 
@@ -165,7 +198,7 @@ export class WriteQueue<Appended = unknown> {
     for (let front = this.line[0]; front !== undefined; front = this.line[0]) {
       try {
         if (front.kind === 'step') await this.runStep(front.step);
-        else if (front.kind === 'mark') this.passMark(front.mark);
+        else if (front.kind === 'mark') this.passMark(front);
         else await this.writeFrontBatch();
       } catch (error) {
         this.fail(error);
@@ -183,10 +216,11 @@ export class WriteQueue<Appended = unknown> {
     step.resolve();
   }
 
-  private passMark({ resolve, reject }: Waiter): void {
+  private passMark({ until, mark: { resolve, reject } }: Extract<Task, { kind: 'mark' }>): void {
     this.line.shift();
     this.asked--;
-    void this.finishing.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
+    const passed = until === 'appended' ? this.appending : this.finishing;
+    void passed.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
   }
 
   private async writeFrontBatch(): Promise<void> {
@@ -195,14 +229,13 @@ export class WriteQueue<Appended = unknown> {
     const records = this.frontBatch();
     const append = await this.writer.lookUp(records);
     await this.appending;
+    while (this.failure === undefined && this.unfinishedBytes > unfinishedBytesMax) await this.woken();
     if (this.failure !== undefined) return;
     this.line.splice(0, records.length);
     for (const record of records) this.bytesInLine -= cost(record);
     this.unfinished++;
     const appending = append().then(
-      (result) => {
-        this.appended.push({ records, result });
-      },
+      (result) => this.noteAppended(records, result),
       (error: unknown) => this.fail(error),
     );
     this.appending = appending;
@@ -220,17 +253,27 @@ export class WriteQueue<Appended = unknown> {
       this.fail(error);
       return;
     }
-    for (const { records } of batches) this.leave(records);
+    for (const batch of batches) this.leave(batch);
   }
 
-  private leave(records: readonly PendingRecord[]): void {
+  private noteAppended(records: readonly PendingRecord[], result: Appended): void {
+    if (this.failure !== undefined) return;
     for (const record of records) {
       for (const { id } of record.chunks) this.pending.delete(id);
       this.bytes -= cost(record);
     }
+    for (const [id, stored] of result.stored) this.stored.set(id, stored);
+    const bytes = records.reduce((sum, { written }) => sum + written.length, 0);
+    this.unfinishedBytes += bytes;
+    this.appended.push({ result, bytes });
+    if (this.bytes < queueBytesMax) this.letIn((waiter) => waiter.resolve());
+  }
+
+  private leave({ result, bytes }: AppendedBatch<Appended>): void {
+    for (const id of result.stored.keys()) this.stored.delete(id);
+    this.unfinishedBytes -= bytes;
     this.unfinished--;
     this.wake();
-    if (this.bytes < queueBytesMax) this.release((waiter) => waiter.resolve());
   }
 
   /**
@@ -245,11 +288,15 @@ export class WriteQueue<Appended = unknown> {
     }, lingerMs);
     while (this.failure === undefined && this.bytesInLine < batchBytesMax) {
       if (this.unfinished === 0 && (this.asked > 0 || hasLingered)) break;
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await this.woken();
     }
     clearTimeout(linger);
+  }
+
+  private woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
   }
 
   private frontBatch(): PendingRecord[] {
@@ -271,9 +318,10 @@ export class WriteQueue<Appended = unknown> {
       if (task.kind === 'mark') task.mark.reject(this.failure.error);
     }
     this.pending.clear();
+    this.stored.clear();
     this.bytes = 0;
     this.wake();
-    this.release((waiter) => waiter.reject(error));
+    this.letIn((waiter) => waiter.reject(error));
   }
 
   private room(): Promise<void> {
@@ -282,7 +330,7 @@ export class WriteQueue<Appended = unknown> {
     });
   }
 
-  private release(wake: (waiter: Waiter) => void): void {
+  private letIn(wake: (waiter: Waiter) => void): void {
     const waiters = this.waiting;
     this.waiting = [];
     waiters.forEach(wake);

@@ -3,13 +3,16 @@
  * of the system. An `open` that counts, and that can make files fail, stands in for the disk.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { basename, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { alignedMemory, directBlockBytes, directFlags } from '../../src/store/direct-io.js';
 import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { descriptorsMax } from '../../src/store/pack-descriptors.js';
 import { trailerBytes } from '../../src/store/pack-footer.js';
 import type { RecordPlace } from '../../src/store/pack-location.js';
 import { encodeRecord, packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
+import { scanRecords } from '../../src/store/pack-scan.js';
+import type { PackState } from '../../src/store/packs.js';
 import { type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
@@ -146,6 +149,102 @@ it('goes on after writes and reads that the system cut short', async () => {
   for (const [index, chunk] of chunks.entries()) {
     expect(await isServed(packs, chunk, places[index])).toBe(true);
   }
+});
+
+/** `chunks` as records that lie in a row in memory for direct writes. */
+function recordsInARow(chunks: readonly SampleChunk[]): Uint8Array[] {
+  const memory = alignedMemory(chunks.length * recordBytes);
+  return chunks.map(({ id, encoded }, index) => {
+    memory.set(encodeRecord(id, encoded), index * recordBytes);
+    return memory.subarray(index * recordBytes, (index + 1) * recordBytes);
+  });
+}
+
+describe('what lies in blocks', () => {
+  const opened: number[] = [];
+  async function openDirect(disk: Disk, directory: string, state?: PackState): Promise<FilePacks> {
+    const openFile: OpenFile = async (path, flags, mode) => {
+      opened.push(flags);
+      return disk.openFile(path, flags, mode);
+    };
+    const packs = await FilePacks.open(directory, state, { openFile, directBytesMin: 1 });
+    onTestFinished(() => packs.close());
+    return packs;
+  }
+  const directCount = (): number => opened.splice(0).filter((flags) => flags === directFlags).length;
+
+  it('is written directly, from a block on, and other records before and behind it', async () => {
+    const [disk, directory] = [new Disk(), await scratchDirectory()];
+    const packs = await openDirect(disk, directory);
+    const chunks = samples.slice(0, 9);
+    const places = await append(packs, chunks.slice(0, 2));
+    places.push(...(await packs.append(recordsInARow(chunks.slice(2, 5)))));
+    places.push(...(await append(packs, chunks.slice(5, 7))));
+    places.push(...(await packs.append(recordsInARow(chunks.slice(7)))));
+    expect([places[2]?.offset, places[5]?.offset].map((offset) => (offset ?? 1) % directBlockBytes)).toEqual([
+      0, 0,
+    ]);
+    expect(directCount()).toBe(1);
+    await packs.sync();
+    for (const [index, chunk] of chunks.entries())
+      expect(await isServed(packs, chunk, places[index])).toBe(true);
+    const { state } = packs;
+    expect(await packs.lengthOf(1)).toBe(state.length);
+    await packs.seal();
+    await packs.close();
+    expect(disk.openCount).toBe(0);
+
+    const found: number[] = [];
+    const file = await open(join(directory, 'packs', '00000001.pack'));
+    for await (const { offset, skippedBytes } of scanRecords(file, packHeaderBytes, state.length)) {
+      expect(skippedBytes).toBe(0); // padding is no gap
+      found.push(offset);
+    }
+    await file.close();
+    expect(found).toEqual(places.map(({ offset }) => offset));
+    const again = await openDirect(new Disk(), directory, state);
+    for (const [index, chunk] of chunks.entries())
+      expect(await isServed(again, chunk, places[index])).toBe(true);
+  });
+
+  it.each(['open', 'write'] as const)(
+    'is written as anything else where the file system refuses to %s',
+    async (what) => {
+      const disk = new Disk();
+      const refusal = Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
+      const openFile = disk.openFile;
+      const packs = await openDirect(
+        Object.assign(disk, {
+          openFile: async (path: string, flags: number, mode?: number) => {
+            if (flags === directFlags && what === 'open') throw refusal;
+            const file = await openFile(path, flags, mode);
+            if (flags === directFlags) file.writev = () => Promise.reject(refusal);
+            return file;
+          },
+        }),
+        await scratchDirectory(),
+      );
+      const chunks = samples.slice(0, 6);
+      const places = await packs.append(recordsInARow(chunks.slice(0, 3)));
+      const later = await packs.append(recordsInARow(chunks.slice(3)));
+      expect(directCount()).toBe(1);
+      expect(packs.state.length).toBe(packHeaderBytes + 6 * recordBytes);
+      for (const [index, chunk] of chunks.entries())
+        expect(await isServed(packs, chunk, [...places, ...later][index])).toBe(true);
+    },
+  );
+
+  it('fails where the disk is full, and is not written in another way', async () => {
+    const disk = new Disk();
+    disk.alter = (file) => {
+      file.writev = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }));
+    };
+    const packs = await FilePacks.open(await scratchDirectory(), undefined, { openFile: disk.openFile });
+    onTestFinished(() => packs.close());
+    await expect(packs.append(recordsInARow(samples.slice(0, 2)))).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+  });
 });
 
 it.each([

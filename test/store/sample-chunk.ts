@@ -6,7 +6,13 @@ import {
   type EncodedChunk,
   encodeChunk,
 } from '../../src/chunking/index.js';
-import { type ChunkStore, RecordMaker, recordsBytesMax, recordsIn } from '../../src/store/index.js';
+import {
+  alignedMemory,
+  type ChunkStore,
+  RecordMaker,
+  recordsBytesMax,
+  recordsIn,
+} from '../../src/store/index.js';
 
 export interface SampleChunk {
   readonly id: ChunkId;
@@ -33,10 +39,13 @@ export function sampleChunks(count: number, length = 1000): SampleChunk[] {
   return Array.from({ length: count }, (_, seed) => sampleChunk(seed, length));
 }
 
-/** Gives `samples` as an ingest does: those that shrink in a bundle, as far as they are neighbours. */
-export async function giveTogether(store: ChunkStore, samples: readonly SampleChunk[]): Promise<void> {
+/**
+ * Gives `samples` as an ingest does: those that shrink in a bundle, as far as they are neighbours.
+ * @returns the memory that they lie in
+ */
+export async function giveTogether(store: ChunkStore, samples: readonly SampleChunk[]): Promise<Uint8Array> {
   const plain = Buffer.concat(samples.map((sample) => sample.plain));
-  const memory = new Uint8Array(recordsBytesMax(plain.length, samples.length));
+  const memory = alignedMemory(recordsBytesMax(plain.length, samples.length));
   const maker = new RecordMaker(plain, memory);
   let at = 0;
   for (const sample of samples) {
@@ -45,4 +54,5 @@ export async function giveTogether(store: ChunkStore, samples: readonly SampleCh
   }
   const members = samples.map(({ id, plain: { length } }) => ({ id, plainLength: length }));
   for (const record of recordsIn(maker.finish(), memory, members)) await store.give(record);
+  return memory;
 }

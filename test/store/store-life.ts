@@ -87,7 +87,7 @@ function sample(seed: number): SampleChunk {
 export function openStore(
   onDamage = (id: string): void => expect.fail(`chunk ${id} is said to be damaged after a crash`),
 ): Promise<Store> {
-  return Store.open(storeDirectory, { packBytesMax, onDamage });
+  return Store.open(storeDirectory, { packBytesMax, directBytesMin: 1, onDamage });
 }
 
 /** Lives on in `store` for so many steps, and tells of each opening. @returns the store that is open then */

@@ -57,13 +57,13 @@ it.each([
 });
 
 it('rejects the puts that wait for room when a write fails', async () => {
-  const database = new FailingDatabase();
-  const store = await Store.over({ database, packs: new FailingPacks() });
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
   let fail = (): void => {};
   const failed = new Promise<void>((_, reject) => {
     fail = () => reject(failure);
   });
-  database.gate = () => failed;
+  packs.gate = () => failed;
   const puts = Array.from({ length: 600 }, (_, seed) => {
     const chunk = sampleChunk(3 * seed + 1, 64 * 1024);
     return store.chunks.put(chunk.id, chunk.encoded);

@@ -5,10 +5,10 @@
 import { expect, it } from 'vitest';
 import { Store } from '../../src/store/index.js';
 import { recordHeaderBytes } from '../../src/store/pack-record.js';
-import { batchBytesMax, queueBytesMax } from '../../src/store/write-queue.js';
+import { batchBytesMax, queueBytesMax, unfinishedBytesMax } from '../../src/store/write-queue.js';
 import { FailingDatabase } from './failing-database.js';
 import { FailingPacks } from './failing-packs.js';
-import { sampleChunk, sampleChunks } from './sample-chunk.js';
+import { giveTogether, type SampleChunk, sampleChunk, sampleChunks } from './sample-chunk.js';
 
 /** A gate that stays shut until `open` is called. */
 function gate(): { wait: () => Promise<void>; open: () => void } {
@@ -32,8 +32,10 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
 
 const isChunk = (key: string): boolean => key.startsWith('c');
 const chunkBytes = 64 * 1024;
+/** Chunks of a full batch. */
+const perBatch = Math.floor(batchBytesMax / (recordHeaderBytes + chunkBytes + 256));
 
-it('gathers what is put while a write is under way into batches of at most 4 MiB', async () => {
+it('gathers what is put while a write is under way into batches of bounded size', async () => {
   const database = new FailingDatabase();
   const packs = new FailingPacks();
   const store = await Store.over({ database, packs });
@@ -47,7 +49,7 @@ it('gathers what is put while a write is under way into batches of at most 4 MiB
   open();
   await store.chunks.flush();
   const chunksWritten = database.writes.map((write) => write.keys.filter(isChunk).length);
-  expect(chunksWritten).toEqual([63, 63, 24]);
+  expect(chunksWritten).toEqual([perBatch, perBatch, count - 2 * perBatch]);
   expect(Math.max(...packs.appends)).toBeLessThanOrEqual(batchBytesMax);
 });
 
@@ -62,11 +64,11 @@ it('writes what nobody waits for, too', async () => {
   await written;
 });
 
-it('makes put wait at the bound of the queue and go on when a batch is written', async () => {
-  const database = new FailingDatabase();
-  const store = await Store.over({ database, packs: new FailingPacks() });
+it('makes put wait at the bound of the queue and go on when a batch is appended', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
   const { wait, open } = gate();
-  database.gate = wait;
+  packs.gate = wait;
   let held: Promise<void> | undefined;
   let accepted = 0;
   for (let seed = 0; held === undefined; seed++) {
@@ -81,6 +83,54 @@ it('makes put wait at the bound of the queue and go on when a batch is written',
   await held;
   await store.chunks.flush();
   expect((await store.chunks.totals()).chunks).toBe(accepted + 1);
+});
+
+it('appends no more than it may have to put on the disk together', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
+  const { wait, open } = gate();
+  packs.gate = (what) => (what === 'sync' ? wait() : Promise.resolve());
+  const chunk = (seed: number): SampleChunk => sampleChunk(3 * seed + 1, chunkBytes);
+  const enough = (unfinishedBytesMax + 2 * queueBytesMax) / chunkBytes;
+  const puts = Array.from({ length: enough }, (_, seed) =>
+    store.chunks.put(chunk(seed).id, chunk(seed).encoded),
+  );
+  expect(await hasSettled(Promise.all(puts))).toBe(false);
+  const appended = packs.appends.reduce((sum, bytes) => sum + bytes, 0);
+  expect(appended).toBeGreaterThan(unfinishedBytesMax);
+  expect(appended).toBeLessThanOrEqual(unfinishedBytesMax + batchBytesMax);
+  open();
+  await Promise.all(puts);
+  await store.chunks.flush();
+  expect((await store.chunks.totals()).chunks).toBe(enough);
+});
+
+it('gives memory back once it is appended, and serves from there what is not in the database yet', async () => {
+  const database = new FailingDatabase();
+  const packs = new FailingPacks();
+  const store = await Store.over({ database, packs });
+  const { wait, open } = gate();
+  packs.gate = (what) => (what === 'sync' ? wait() : Promise.resolve());
+  const [small, large, ...together] = [
+    sampleChunk(1, 300),
+    sampleChunk(4, 9000),
+    ...sampleChunks(9).slice(5),
+  ];
+  const samples = [small as SampleChunk, large as SampleChunk, ...together];
+  const memory = await giveTogether(store.chunks, samples);
+  await store.chunks.release();
+  memory.fill(0xee); // somebody else's by now
+  expect(database.writes).toEqual([]);
+  for (const { id, plain } of samples) {
+    expect(await store.chunks.has(id)).toBe(true);
+    expect(await store.chunks.get(id)).toStrictEqual(plain);
+  }
+  await Promise.all(samples.map(({ id, encoded }) => store.chunks.put(id, encoded))); // duplicates
+  open();
+  await store.chunks.flush();
+  for (const { id, plain } of samples) expect(await store.chunks.get(id)).toStrictEqual(plain);
+  expect((await store.chunks.totals()).chunks).toBe(samples.length);
+  expect(packs.appends).toHaveLength(1);
 });
 
 it('writes a commit alone, after all chunks put before it and before those put after it', async () => {
@@ -178,7 +228,7 @@ it('appends while others go to the disk, and puts on the disk together what was 
     events.push('database');
   };
   // Four full batches, and one that is not: that waits for the others.
-  for (let seed = 0; seed < 4 * 63 + 1; seed++) {
+  for (let seed = 0; seed < 4 * perBatch + 1; seed++) {
     const chunk = sampleChunk(3 * seed + 1, chunkBytes);
     await store.chunks.put(chunk.id, chunk.encoded);
   }

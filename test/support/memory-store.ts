@@ -82,6 +82,10 @@ export class MemoryChunkStore implements ChunkStore {
       );
   }
 
+  async release(): Promise<void> {
+    this.assertOpen();
+  }
+
   async flush(): Promise<void> {
     this.assertOpen();
   }

@@ -46,6 +46,9 @@ const umask = 0o022;
 /** Far above those of real files. */
 let lastDescriptor = 1_000_000_000;
 
+/** What direct writes come in. */
+const blockBytes = 4096;
+
 export class CrashDisk {
   readonly operations: Operation[] = [];
   fault: Fault = () => undefined;
@@ -167,6 +170,8 @@ export class CrashDisk {
     const isShort = this.#call('write', descriptor.path) === 'short';
     const at = has(descriptor.flags, constants.O_APPEND) ? descriptor.inode.size : position;
     const offset = at ?? descriptor.position;
+    const isWhole = offset % blockBytes === 0 && bytes.length % blockBytes === 0;
+    if (has(descriptor.flags, constants.O_DIRECT) && !isWhole) throw systemError('EINVAL', descriptor.path);
     const written = Uint8Array.from(isShort ? bytes.subarray(0, Math.ceil(bytes.length / 2)) : bytes);
     this.#change(descriptor.inode, descriptor.path, { kind: 'write', offset, bytes: written });
     if (position === undefined) descriptor.position = offset + written.length;
