@@ -3,11 +3,11 @@
  * use. All of it is synchronous. Files of one directory are read in one go, since finding the way there safely costs
  * as much as reading a small file.
  */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { isShoalError, systemCode } from '../error.js';
 import { baseNameOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asReasonUnknown } from './faults.js';
-import { type FileStat, fileStatOf, standingAt, statEquals } from './file-stat.js';
+import { type FileStat, fileStatOf, statEquals } from './file-stat.js';
 import { type OpenedRegular, openRegular } from './open-regular.js';
 import { type At, SafePaths } from './safe-path.js';
 
@@ -29,7 +29,7 @@ export interface Piece {
 }
 
 export type PieceRead =
-  /** `isEnd`: the file ends with these bytes, and neither it nor its name has changed since it was opened. */
+  /** `isEnd`: the file ends with these bytes, and has not changed since it was opened. */
   | { readonly outcome: 'read'; readonly stat: FileStat; readonly bytes: number; readonly isEnd: boolean }
   /** It changed while it was read, or no regular file stands there any more. */
   | { readonly outcome: 'changed' }
@@ -90,7 +90,7 @@ function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
     const opened = openRegular(path);
     if (opened === undefined) return { outcome: 'changed' };
     try {
-      return readDescriptor(opened, path, from, into);
+      return readDescriptor(opened, from, into);
     } finally {
       closeSync(opened.descriptor);
     }
@@ -99,12 +99,7 @@ function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
   }
 }
 
-function readDescriptor(
-  { descriptor, stats }: OpenedRegular,
-  path: string,
-  from: number,
-  into: Uint8Array,
-): PieceRead {
+function readDescriptor({ descriptor, stats }: OpenedRegular, from: number, into: Uint8Array): PieceRead {
   const stat = fileStatOf(stats);
   const expected = Math.min(into.length, stat.size - from);
   let bytes = 0;
@@ -114,14 +109,13 @@ function readDescriptor(
     bytes += count;
   }
   const isEnd = from + bytes === stat.size;
-  if (expected < 0 || (isEnd && !stillStands(path, stat))) return { outcome: 'changed' };
+  if (expected < 0 || (isEnd && !isUnchanged(descriptor, stat))) return { outcome: 'changed' };
   return { outcome: 'read', stat, bytes, isEnd };
 }
 
-/** Whether the name still leads to the same file, with nothing about it changed. */
-function stillStands(path: string, stat: FileStat): boolean {
-  const standing = standingAt(path);
-  return standing.kind === 'file' && statEquals(standing.stat, stat);
+/** A file that lost its name to another one meanwhile has another ctime by that, and is found anew in any case. */
+function isUnchanged(descriptor: number, stat: FileStat): boolean {
+  return statEquals(fileStatOf(fstatSync(descriptor, { bigint: true })), stat);
 }
 
 /** ELOOP: a symlink stands there now. ENXIO: a socket. */

@@ -122,15 +122,26 @@ function versionFields({ version, overtaken = [] }: Known): Canonical[] {
   const heads: Canonical[] = [];
   const rest: Canonical[] = [];
   for (const [actor, counter] of [...version].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    (late.has(actor) ? rest : heads).push(hexToBytes(actor), counter);
+    (late.has(actor) ? rest : heads).push(bytesOfActor(actor), counter);
   }
   return [heads, rest];
+}
+
+/** Of the actor that was encoded last: mostly the next one, too. */
+let lastActor: { readonly actor: string; readonly bytes: Uint8Array } = {
+  actor: '',
+  bytes: new Uint8Array(),
+};
+
+function bytesOfActor(actor: string): Uint8Array {
+  if (actor !== lastActor.actor) lastActor = { actor, bytes: hexToBytes(actor) };
+  return lastActor.bytes;
 }
 
 function writeFields(writes: readonly Write[]): Canonical[] {
   assert(writes.length >= 1 && writes.length <= writesMax, 'A live entry has 1 to writesMax writes.');
   return writes.flatMap((write) => [
-    hexToBytes(write.actor),
+    bytesOfActor(write.actor),
     write.counter,
     write.mtimeNs,
     write.displaced === true,

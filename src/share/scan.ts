@@ -224,13 +224,14 @@ class Scan {
   }
 
   #nextEntry(path: RelPath, current: Entry | undefined, { content, mtimeNs }: Ingested): Entry | undefined {
-    const candidate = supersede(current, path, content, { ...noWrite, mtimeNs });
-    if (current !== undefined && sameContent(current, candidate)) {
-      if (content.kind === 'directory' || isSameTime(mtimeNsOf(current), mtimeNs)) return undefined;
+    if (current !== undefined) {
+      const candidate = supersede(current, path, content, { ...noWrite, mtimeNs });
+      if (sameContent(current, candidate)) {
+        if (content.kind === 'directory' || isSameTime(mtimeNsOf(current), mtimeNs)) return undefined;
+      }
     }
-    return this.#options.mayWrite
-      ? supersede(current, path, content, this.#options.replica.nextWrite(mtimeNs))
-      : candidate;
+    const { mayWrite, replica } = this.#options;
+    return supersede(current, path, content, mayWrite ? replica.nextWrite(mtimeNs) : { ...noWrite, mtimeNs });
   }
 
   #heldDeletions(files: number): ScanResult['held'] {
