@@ -2,6 +2,7 @@
  * What a walk found, many at a time, in columns: so that it crosses from one thread to another cheaply, and most of it,
  * which has not changed, is compared without becoming objects.
  */
+import { hashBytes } from '../chunking/index.js';
 import type { RelPath } from '../manifest/index.js';
 import { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes } from './file-stat.js';
 import type { Found } from './found.js';
@@ -47,12 +48,25 @@ export function packBatch(items: readonly Found[]): PackedBatch {
 export class FoundBatch {
   readonly length: number;
   readonly #packed: PackedBatch;
-  readonly #paths: readonly string[];
+  #split: readonly string[] | undefined;
+  #digest: Uint8Array | undefined;
 
   constructor(packed: PackedBatch) {
     this.#packed = packed;
     this.length = packed.kinds.length;
-    this.#paths = packed.paths.split(separator);
+  }
+
+  /** Hash of all that was found: equal for batches that are equal in everything. */
+  get digest(): Uint8Array {
+    const { kinds: codes, paths, stats, texts, names } = this.#packed;
+    const rest = JSON.stringify([this.length, paths, [...texts], [...names]]);
+    this.#digest ??= hashBytes(Buffer.concat([codes, stats, Buffer.from(rest)]));
+    return this.#digest;
+  }
+
+  get #paths(): readonly string[] {
+    this.#split ??= this.#packed.paths.split(separator);
+    return this.#split;
   }
 
   kindAt(index: number): Found['kind'] {

@@ -38,6 +38,9 @@ export interface EntryRange {
   readonly onMissing?: (id: ChunkId) => void;
 }
 
+/** What of a tree's heads is wanted. */
+export type HeadRange = Pick<EntryRange, 'from' | 'under'>;
+
 const what = 'manifest tree';
 
 export class TreeReader {
@@ -113,9 +116,9 @@ export class TreeReader {
   /**
    * The heads of all entries of our own tree, a leaf at a time, in order. Nodes are not checked against their parents:
    * they were when they were put.
-   * @param under - only this path and what is under it, and neighbours in the same leaves
+   * With neighbours of what is in `range`, in the same leaves.
    */
-  async *heads(root: ChunkId, under?: RelPath): AsyncGenerator<readonly LeafHead[]> {
+  async *heads(root: ChunkId, range: HeadRange = {}): AsyncGenerator<readonly LeafHead[]> {
     const bytes = await this.#nodes.get(root);
     if (bytes === undefined) throw missingNode(root);
     const heads = leafHeads(bytes);
@@ -124,10 +127,11 @@ export class TreeReader {
       return;
     }
     const { items } = await this.root(root);
-    for (let index = firstAtOrAfter(items, under); index < items.length; index++) {
+    const { under } = range;
+    for (let index = firstAtOrAfter(items, startOf(range)); index < items.length; index++) {
       const item = items[index];
       if (item === undefined || !('id' in item)) return;
-      yield* this.heads(item.id, under);
+      yield* this.heads(item.id, range);
       if (under !== undefined && item.key !== under && !isUnder(item.key, under)) return;
     }
   }

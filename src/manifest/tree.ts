@@ -9,7 +9,7 @@ import { type LeafHead, leafItem, nodeOf, type Totals } from './node.js';
 import type { TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
-import { type EntryRange, type NodeStore, TreeReader } from './tree-reader.js';
+import { type EntryRange, type HeadRange, type NodeStore, TreeReader } from './tree-reader.js';
 import { rewrite } from './tree-rewrite.js';
 
 export class Tree {
@@ -41,25 +41,12 @@ export class Tree {
   }
 
   /** As `entries`, much faster and for our own tree only: heads of entries, many at a time. @see TreeReader.heads */
-  heads(root: ChunkId, under?: RelPath): AsyncGenerator<readonly LeafHead[]> {
-    return this.#reader.heads(root, under);
+  heads(root: ChunkId, range?: HeadRange): AsyncGenerator<readonly LeafHead[]> {
+    return this.#reader.heads(root, range);
   }
 
   async totals(root: ChunkId): Promise<Totals> {
     return (await this.#reader.root(root)).totals;
-  }
-
-  /** A path with about as many entries before it as behind it; undefined in a tree of one node. */
-  async middle(root: ChunkId): Promise<RelPath | undefined> {
-    const { items, totals } = await this.#reader.root(root);
-    const half = (totals.files + totals.directories) / 2;
-    let before = 0;
-    for (const item of items) {
-      if (!('totals' in item)) return undefined;
-      before += item.totals.files + item.totals.directories;
-      if (before >= half) return item.key;
-    }
-    return undefined;
   }
 
   /** The paths where two trees differ, in order, streaming. Equal subtrees are not read. */

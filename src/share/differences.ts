@@ -1,16 +1,25 @@
 /**
  * What is different in the folder: one pass merges three sequences that come in the same order, what the walk finds,
  * the heads of the own tree's entries, and the stat records. What looks the same by size, mtime, ctime and inode is
- * compared as bytes and never becomes an object, so that a pass over 80,000 unchanged files costs what the walk costs.
+ * compared as bytes and never becomes an object; and where a scan before has seen the same (seen.ts), nothing is compared
+ * at all. So a pass over 80,000 unchanged files costs what the walk costs.
  *
  * It never takes for missing what it could not see: unreadable directories, ignored and blocked names.
  */
 import type { Folder, Found, FoundBatch, IgnoreRules } from '../folder/index.js';
-import { decodeEntry, type Entry, isUnder, type LeafHead, type RelPath } from '../manifest/index.js';
+import {
+  compareRelPath,
+  decodeEntry,
+  type Entry,
+  isUnder,
+  type LeafHead,
+  type RelPath,
+} from '../manifest/index.js';
 import { Cursor } from './cursor.js';
 import type { FoundThing } from './ingest.js';
 import { pathKey, vouchesFor } from './records.js';
 import type { Replica } from './replica.js';
+import { Seen, Sight } from './seen.js';
 
 export interface Difference {
   readonly path: RelPath;
@@ -32,70 +41,151 @@ export interface DifferencesOptions {
   readonly signal: AbortSignal | undefined;
   /** @param name - escaped for display where it is no path */
   readonly onBlocked: (name: string, reason: string) => void;
+  /** Told at the end what was seen of the folder, unless that is what is noted already. */
+  readonly onSeen?: (sight: Sight) => void;
 }
 
-/** From so many known entries on, the walk gets threads of its own from the beginning. */
-const largeTreeEntriesMin = 4000;
 /** Stat records taken from the store at once. */
 const recordsPerBatch = 512;
 
-export async function* differences(options: DifferencesOptions): AsyncGenerator<Difference> {
-  const { replica, folder, ignore, under, now, signal } = options;
-  const { files, directories } = await replica.tree.totals(replica.root);
-  const heads = new Cursor(headsUnder(replica, under), ({ path }) => path);
-  const records = new Cursor(statRecords(replica, under), ({ path }) => path);
-  const unseen: RelPath[] = [];
-  const missing = ({ path, kind, bytes }: LeafHead): Difference | undefined => {
-    if (kind === 'deleted' || ignore.ignores(path, kind === 'directory' ? 'directory' : 'other'))
-      return undefined;
-    if (unseen.some((place) => path === place || isUnder(path, place))) return undefined;
-    return { path, found: undefined, entry: decodeEntry(bytes), seenAt: now() };
-  };
-  const walk = folder.walk({
-    ignore,
-    middle: files + directories >= largeTreeEntriesMin ? await replica.tree.middle(replica.root) : undefined,
-    ...(under === undefined ? {} : { under }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  try {
-    for await (const batch of walk) {
-      for (let index = 0; index < batch.length; index++) {
-        const kind = batch.kindAt(index);
-        const path = batch.pathAt(index);
-        if (kind === 'blocked' || path === undefined) {
-          const { name, reason } = batch.at(index) as Extract<Found, { kind: 'blocked' }>;
-          options.onBlocked(name, reason);
-          if (path !== undefined) unseen.push(path);
-          continue;
+export function differences(options: DifferencesOptions): AsyncGenerator<Difference> {
+  return new Pass(options).run();
+}
+
+class Pass {
+  readonly #options: DifferencesOptions;
+  readonly #unseen: RelPath[] = [];
+  readonly #sight = new Sight();
+  /** The sequences to compare with, from behind `#last`; none while nothing needs comparing. */
+  #known: Known | undefined;
+  /** Up to here everything is dealt with. */
+  #last: RelPath | undefined;
+
+  constructor(options: DifferencesOptions) {
+    this.#options = options;
+  }
+
+  async *run(): AsyncGenerator<Difference> {
+    const { replica, folder, ignore, under, signal } = this.#options;
+    const seen = under === undefined ? await Seen.load(replica, ignore) : undefined;
+    const walk = folder.walk({
+      ignore,
+      middle: seen?.middle,
+      ...(under === undefined ? {} : { under }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    let next = 0; // the batch that came next then; NaN after one that was not there
+    let isSame = true;
+    try {
+      for await (const batch of walk) {
+        if (batch.length === 0) continue;
+        this.#sight.add(batch);
+        const ordinal = seen?.ordinalOf(batch);
+        if (ordinal !== next) isSame = false;
+        if (ordinal === undefined) {
+          yield* this.#compare(batch);
+          next = Number.NaN;
+        } else {
+          // What stood before this batch then, and not now, is gone.
+          if (ordinal !== next) yield* this.#missingBefore(batch.pathAt(0) as RelPath);
+          await this.#closeKnown();
+          next = ordinal + 1;
         }
-        if (!heads.isReady) await heads.fill();
-        for (let head = heads.before(path); head !== undefined; head = heads.before(path)) {
-          const difference = missing(head);
-          if (difference !== undefined) yield difference;
-          if (!heads.isReady) await heads.fill();
-        }
-        const head = heads.at(path);
-        if (kind === 'unreadable') {
-          unseen.push(path);
-          options.onBlocked(path, (batch.at(index) as Extract<Found, { kind: 'unreadable' }>).reason);
-          continue;
-        }
-        if (kind === 'directory' && head?.kind === 'directory') continue;
-        if (kind !== 'directory' && head?.kind === kind && (await isVouchedFor(records, path, batch, index)))
-          continue;
-        const found = batch.at(index) as FoundThing;
-        const entry = head === undefined ? undefined : decodeEntry(head.bytes);
-        yield { path, found, entry, seenAt: now() };
+        this.#last = batch.pathAt(batch.length - 1) ?? this.#last;
       }
+      if (next !== seen?.count) {
+        isSame = false;
+        yield* this.#rest();
+      }
+      if (!isSame && under === undefined) this.#options.onSeen?.(this.#sight);
+    } finally {
+      await this.#closeKnown();
     }
-    for await (const head of heads.rest()) {
-      const difference = missing(head);
+  }
+
+  async *#compare(batch: FoundBatch): AsyncGenerator<Difference> {
+    const { now } = this.#options;
+    const { heads, records } = this.#comparing();
+    for (let index = 0; index < batch.length; index++) {
+      const kind = batch.kindAt(index);
+      const path = batch.pathAt(index);
+      if (kind === 'blocked' || path === undefined) {
+        const { name, reason } = batch.at(index) as Extract<Found, { kind: 'blocked' }>;
+        this.#block(path, name, reason);
+        continue;
+      }
+      if (!heads.isReady) await heads.fill();
+      for (let gone = heads.before(path); gone !== undefined; gone = heads.before(path)) {
+        const difference = this.#missing(gone);
+        if (difference !== undefined) yield difference;
+        if (!heads.isReady) await heads.fill();
+      }
+      const head = heads.at(path);
+      if (kind === 'unreadable') {
+        this.#block(path, path, (batch.at(index) as Extract<Found, { kind: 'unreadable' }>).reason);
+        continue;
+      }
+      if (kind === 'directory' && head?.kind === 'directory') continue;
+      if (kind !== 'directory' && head?.kind === kind && (await isVouchedFor(records, path, batch, index)))
+        continue;
+      const found = batch.at(index) as FoundThing;
+      const entry = head === undefined ? undefined : decodeEntry(head.bytes);
+      yield { path, found, entry, seenAt: now() };
+    }
+  }
+
+  async *#missingBefore(path: RelPath): AsyncGenerator<Difference> {
+    const { heads } = this.#comparing();
+    if (!heads.isReady) await heads.fill();
+    for (let head = heads.before(path); head !== undefined; head = heads.before(path)) {
+      const difference = this.#missing(head);
+      if (difference !== undefined) yield difference;
+      if (!heads.isReady) await heads.fill();
+    }
+  }
+
+  async *#rest(): AsyncGenerator<Difference> {
+    for await (const head of this.#comparing().heads.rest()) {
+      const difference = this.#missing(head);
       if (difference !== undefined) yield difference;
     }
-  } finally {
-    await heads.close();
-    await records.close();
   }
+
+  #missing({ path, kind, bytes }: LeafHead): Difference | undefined {
+    const { ignore, now } = this.#options;
+    if (kind === 'deleted' || ignore.ignores(path, kind === 'directory' ? 'directory' : 'other'))
+      return undefined;
+    if (this.#unseen.some((place) => path === place || isUnder(path, place))) return undefined;
+    return { path, found: undefined, entry: decodeEntry(bytes), seenAt: now() };
+  }
+
+  #block(path: RelPath | undefined, name: string, reason: string): void {
+    this.#sight.isClear = false;
+    this.#options.onBlocked(name, reason);
+    if (path !== undefined) this.#unseen.push(path);
+  }
+
+  #comparing(): Known {
+    const { replica, under } = this.#options;
+    this.#known ??= {
+      heads: new Cursor(headsBehind(replica, under, this.#last), ({ path }) => path),
+      records: new Cursor(statRecords(replica, under, this.#last), ({ path }) => path),
+    };
+    return this.#known;
+  }
+
+  async #closeKnown(): Promise<void> {
+    const known = this.#known;
+    this.#known = undefined;
+    await known?.heads.close();
+    await known?.records.close();
+  }
+}
+
+/** What is known of the folder, in its order. */
+interface Known {
+  readonly heads: Cursor<LeafHead>;
+  readonly records: Cursor<EncodedStatRecord>;
 }
 
 interface EncodedStatRecord {
@@ -119,21 +209,29 @@ function isVouchedFor(
   return record !== undefined && vouchesFor(record.bytes, stat);
 }
 
-async function* headsUnder(
+/** @param last - only what comes after it */
+async function* headsBehind(
   replica: Replica,
   under: RelPath | undefined,
+  last: RelPath | undefined,
 ): AsyncGenerator<readonly LeafHead[]> {
-  for await (const heads of replica.tree.heads(replica.root, under)) {
-    yield under === undefined ? heads : heads.filter(({ path }) => path === under || isUnder(path, under));
-  }
+  const range = { ...(under === undefined ? {} : { under }), ...(last === undefined ? {} : { from: last }) };
+  const isWanted = ({ path }: LeafHead): boolean =>
+    (under === undefined || path === under || isUnder(path, under)) &&
+    (last === undefined || compareRelPath(path, last) > 0);
+  const isAll = under === undefined && last === undefined;
+  for await (const heads of replica.tree.heads(replica.root, range))
+    yield isAll ? heads : heads.filter(isWanted);
 }
 
 /** Stat records are a cache: one that is damaged is left out, and its file read again. */
 async function* statRecords(
   { store }: Replica,
   under: RelPath | undefined,
+  last: RelPath | undefined,
 ): AsyncGenerator<readonly EncodedStatRecord[]> {
-  const range = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
+  const place = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
+  const range = { ...place, ...(last === undefined ? {} : { from: pathKey(last) }) };
   let batch: EncodedStatRecord[] = [];
   for await (const [key, bytes] of store.records('stat', { ...range, onDamage: () => undefined })) {
     // Only ever compared with paths that were found, so it need not be one that a share may contain.

@@ -3,7 +3,7 @@
  * path, and what is known of a ticket. The store adds the checksums.
  */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes } from '../folder/index.js';
 import { parseRelPath, type RelPath } from '../manifest/index.js';
@@ -92,6 +92,33 @@ export function vouchesFor(record: Uint8Array, stat: Uint8Array): boolean {
 
 function isStatRecord(bytes: Uint8Array): boolean {
   return bytes.length === statRecordBytes && bytes[0] === statRecordVersion;
+}
+
+/** The one key of its kind. */
+export const seenKey = 'folder';
+
+/** What a scan saw, see seen.ts. */
+export interface SeenRecord {
+  readonly root: ChunkId;
+  /** Hash of the ignore rules, 32 bytes. */
+  readonly rules: Uint8Array;
+  readonly middle: RelPath | undefined;
+  /** 32 bytes each. */
+  readonly digests: Uint8Array;
+}
+
+export function encodeSeen({ root, rules, middle, digests }: SeenRecord): Uint8Array {
+  return encodeRecord([1, chunkIdToBytes(root), rules, middle ?? null, digests]);
+}
+
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeSeen(bytes: Uint8Array): SeenRecord {
+  const fields = decodeRecord(bytes, 5, 'record of what was seen');
+  const [root, rules, digests] = [bytesOf(fields[1]), bytesOf(fields[2]), bytesOf(fields[4])];
+  const middle = typeof fields[3] === 'string' ? pathOfKey(fields[3]) : undefined;
+  if (root.length !== chunkIdBytes || digests.length % chunkIdBytes !== 0)
+    throw damaged('record of what was seen');
+  return { root: chunkIdFromBytes(root), rules, middle, digests };
 }
 
 /** How far one part of a verification has come. */

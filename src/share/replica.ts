@@ -47,6 +47,7 @@ import {
   type LocalState,
   pathKey,
   type StatRecord,
+  seenKey,
 } from './records.js';
 import { RootHistory } from './root-history.js';
 import type { Secrets } from './secrets.js';
@@ -95,6 +96,8 @@ export class Replica {
   readonly #collections = new Mutex();
   readonly #now: () => number;
   #state: LocalState;
+  /** Counts changes of entries and stat records, since this process began. */
+  #revision = 0;
   /** Writes that were counted under the actor when the replica was opened. */
   #counterAtOpen: number;
 
@@ -191,6 +194,19 @@ export class Replica {
     return this.#state;
   }
 
+  /** Another one than before: an entry or a stat record has changed. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Keeps what was seen of the folder, unless an entry or a stat record has changed since `revision`. */
+  async noteSeen(seen: Uint8Array, revision: number): Promise<void> {
+    await this.exclusive(async () => {
+      if (this.isRehearsal || revision !== this.#revision) return;
+      await this.store.commit([{ kind: 'seen', key: seenKey, value: seen }], { durable: false });
+    });
+  }
+
   /** Runs `task` while nobody else changes the own tree. Not re-entrant. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#lock.run(task);
@@ -225,7 +241,7 @@ export class Replica {
    * must go, and since that cannot be told all of them do. Call under `exclusive`.
    */
   async renewTree(root: ChunkId): Promise<void> {
-    const stats: RecordChange[] = [];
+    const stats: RecordChange[] = [{ kind: 'seen', key: seenKey, delete: true }];
     for await (const [key] of this.store.records('stat', { onDamage: () => undefined })) {
       stats.push({ kind: 'stat', key, delete: true });
       if (stats.length >= recordsPerBatch) await this.store.commit(stats.splice(0), { durable: false });
@@ -283,10 +299,15 @@ export class Replica {
   }
 
   async #write(state: LocalState, change: Change, more: readonly RecordChange[] = []): Promise<void> {
+    const { entries, removed, stats, doubts } = change;
+    const counts = [entries?.length, removed?.length, stats?.size, doubts?.size];
+    const isOther = state.root !== this.#state.root || counts.some((count = 0) => count > 0);
+    if (isOther) this.#revision++;
     if (this.isRehearsal) return;
     const value = encodeLocalState(state);
     const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
-    for (const [path, record] of change.stats ?? []) {
+    if (isOther) batch.push({ kind: 'seen', key: seenKey, delete: true });
+    for (const [path, record] of stats ?? []) {
       const key = pathKey(path);
       batch.push(
         record === undefined
@@ -294,7 +315,7 @@ export class Replica {
           : { kind: 'stat', key, value: encodeStatRecord(record) },
       );
     }
-    for (const [path, stat] of change.doubts ?? []) {
+    for (const [path, stat] of doubts ?? []) {
       const key = pathKey(path);
       batch.push(
         stat === undefined

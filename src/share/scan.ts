@@ -5,7 +5,7 @@
  * difference, for the next scan: what is committed is what stood there.
  */
 import type { ChunkId } from '../chunking/index.js';
-import type { FileStat, Folder, IgnoreRules } from '../folder/index.js';
+import { type FileStat, type Folder, type IgnoreRules, statEquals } from '../folder/index.js';
 import {
   compareRelPath,
   deleteEntry,
@@ -23,6 +23,7 @@ import { type FoundFile, Ingest, type Ingested, ingestedWithoutReading, type Out
 import type { StatRecord } from './records.js';
 import type { Replica } from './replica.js';
 import { doubtReason, isKnownDoubt, mustLeave } from './rot.js';
+import type { Sight } from './seen.js';
 import { isSameTime, restoreIfTorn } from './torn.js';
 
 export interface ScanOptions {
@@ -87,6 +88,12 @@ class Scan {
   /** The own tree that this scan knows: as it was at the beginning, with its own commits. */
   #root: ChunkId;
   #results: Result[] = [];
+  /** What was seen of all of the folder. */
+  #sight: Sight | undefined;
+  /** Whether everything that was found different was taken in just as it was found. */
+  #isSettled = true;
+  /** Of the replica, that this scan knows. */
+  #revision: number;
   #changed = 0;
   #files = 0;
   #bytes = 0;
@@ -96,6 +103,7 @@ class Scan {
     this.#ignore = ignore;
     this.#ingest = new Ingest(options.replica, options.folder, options.signal);
     this.#root = options.replica.root;
+    this.#revision = options.replica.revision;
   }
 
   async run(places: readonly (RelPath | undefined)[]): Promise<ScanResult> {
@@ -110,7 +118,9 @@ class Scan {
     }
     await this.#flush();
     const held = this.#heldDeletions(files);
+    if (held !== undefined) this.#isSettled = false;
     const deleted = held === undefined ? await this.#commitDeletions() : 0;
+    await this.#noteSight();
     return {
       changed: this.#changed,
       deleted,
@@ -132,12 +142,15 @@ class Scan {
       now,
       signal,
       onBlocked: (name, reason) => this.#blocked.set(name, reason),
+      onSeen: (sight) => {
+        this.#sight = sight;
+      },
     });
     for await (const difference of pass) {
       const { found } = difference;
       if (found === undefined) this.#missing.push(difference);
       else if (await isKnownDoubt(replica, difference.entry, found))
-        this.#blocked.set(difference.path, doubtReason);
+        this.#block(difference.path, doubtReason);
       else if (isFile(difference)) yield difference;
       else if (found.kind !== 'file')
         await this.#add({ difference, ingested: ingestedWithoutReading(found) });
@@ -147,10 +160,10 @@ class Scan {
   async #onRead(difference: FileDifference, outcome: Outcome): Promise<void> {
     switch (outcome.outcome) {
       case 'unsettled':
-        this.#unsettled.push(difference.path);
+        this.#defer(difference.path);
         return;
       case 'unreadable':
-        this.#blocked.set(difference.path, outcome.reason);
+        this.#block(difference.path, outcome.reason);
         return;
       case 'taken':
         this.#files++;
@@ -174,18 +187,20 @@ class Scan {
   async #commit(results: readonly Result[]): Promise<void> {
     const { replica } = this.#options;
     const isKnown = replica.root === this.#root;
+    if (replica.revision !== this.#revision) this.#isSettled = false;
     const entries: Entry[] = [];
     const stats = new Map<RelPath, StatRecord | undefined>();
     const doubts = new Map<RelPath, FileStat>();
     for (const { difference, ingested } of results) {
       const { path, entry } = difference;
       if (!isKnown && !sameEntry(await replica.tree.get(replica.root, path), entry)) {
-        this.#unsettled.push(path);
+        this.#defer(path);
         continue;
       }
       const restored = await this.#restoreIfTorn(difference, ingested);
       if (restored !== undefined) {
         stats.set(path, { stat: restored, racy: false });
+        this.#isSettled = false;
         continue;
       }
       if (ingested.stat !== undefined && (await mustLeave(replica, entry, ingested.stat, ingested.content))) {
@@ -195,21 +210,42 @@ class Scan {
       }
       const next = this.#nextEntry(path, entry, ingested);
       if (next !== undefined && !this.#options.mayWrite) {
-        this.#blocked.set(path, readOnlyReason);
+        this.#block(path, readOnlyReason);
         continue;
       }
       if (next !== undefined) entries.push(next);
-      if (ingested.stat !== undefined)
-        stats.set(path, { stat: ingested.stat, racy: isRacy(ingested.stat, difference.seenAt) });
+      if (ingested.stat === undefined) continue;
+      const racy = isRacy(ingested.stat, difference.seenAt);
+      stats.set(path, { stat: ingested.stat, racy });
+      if (racy || !isAsFound(difference, ingested.stat)) this.#isSettled = false;
     }
     this.#changed += entries.length;
     if (entries.length + stats.size + doubts.size > 0) await replica.commit({ entries, stats, doubts });
     if (isKnown) this.#root = replica.root;
+    this.#revision = replica.revision;
   }
 
   #leaveInDoubt(path: RelPath): void {
-    this.#blocked.set(path, doubtReason);
+    this.#block(path, doubtReason);
     this.#damaged.push(path);
+  }
+
+  #block(path: RelPath, reason: string): void {
+    this.#isSettled = false;
+    this.#blocked.set(path, reason);
+  }
+
+  /** Leaves it for the next scan. */
+  #defer(path: RelPath): void {
+    this.#isSettled = false;
+    this.#unsettled.push(path);
+  }
+
+  /** So that the next scan need not compare what is still the same. */
+  async #noteSight(): Promise<void> {
+    const { replica } = this.#options;
+    if (this.#sight?.isClear !== true || !this.#isSettled) return;
+    await replica.noteSeen(this.#sight.encode(replica.root, this.#ignore), this.#revision);
   }
 
   /** A file with the time of its entry and other bytes may have been torn by a power loss. */
@@ -250,20 +286,26 @@ class Scan {
       const stats = new Map<RelPath, StatRecord | undefined>();
       for (const { path, entry } of this.#missing) {
         const current = await replica.tree.get(replica.root, path);
-        if (current === undefined || current.kind === 'deleted' || !sameEntry(current, entry)) continue;
+        if (current === undefined || current.kind === 'deleted' || !sameEntry(current, entry)) {
+          this.#isSettled = false;
+          continue;
+        }
         const found = await folder.look(path, this.#ignore);
         if (found !== undefined) {
-          this.#unsettled.push(path);
+          this.#defer(path);
           continue;
         }
         if (!mayWrite) {
+          this.#isSettled = false;
           if (!replica.isRehearsal) await this.#bringBack(current, stats);
           continue;
         }
         entries.push(deleteEntry(current, replica.nextWrite(0n)));
         stats.set(path, undefined);
       }
+      if (replica.revision !== this.#revision) this.#isSettled = false;
       if (stats.size > 0) await replica.commit({ entries, stats });
+      this.#revision = replica.revision;
       return entries.length;
     });
   }
@@ -273,8 +315,8 @@ class Scan {
     const { replica, folder, signal } = this.#options;
     const content = entry.kind === 'file' ? { content: () => fileContent(replica, entry) } : {};
     const placed = await folder.place({ entry, expected: { kind: 'absent' }, ...content }, signal);
-    if (placed.outcome === 'blocked') this.#blocked.set(entry.path, placed.reason);
-    else if (placed.outcome === 'differs') this.#unsettled.push(entry.path);
+    if (placed.outcome === 'blocked') this.#block(entry.path, placed.reason);
+    else if (placed.outcome === 'differs') this.#defer(entry.path);
     else stats.set(entry.path, placed.stat === undefined ? undefined : { stat: placed.stat, racy: false });
   }
 }
@@ -282,6 +324,11 @@ class Scan {
 /** @param seenAt - unix ms, not after the file was read */
 function isRacy(stat: FileStat, seenAt: number): boolean {
   return BigInt(seenAt - racyMs) * 1_000_000n < stat.ctimeNs;
+}
+
+/** Whether what was taken in is what the walk had found. */
+function isAsFound({ found }: Difference, stat: FileStat): boolean {
+  return found !== undefined && 'stat' in found && statEquals(found.stat, stat);
 }
 
 type FileDifference = Difference & { readonly found: FoundFile };

@@ -8,7 +8,8 @@
  * earlier one was damaged, or moved.
  *
  * If the old database had to be repaired, older values may have come back. So some are not taken from it: tickets, as a
- * used one would be good again, and stats of files, as with a tree of another time they would hide an edit.
+ * used one would be good again, and stats of files and what was seen of the folder, as with a tree of another time they
+ * would hide an edit.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -32,7 +33,7 @@ import { unsealValue } from './sealed-value.js';
 /** Operations that are written together. */
 const batchOperationsMax = 4096;
 const recordTable = 0x72; // 'r'
-const notFromRepair = [recordRange('ticket'), recordRange('stat')];
+const notFromRepair = [recordRange('ticket'), recordRange('stat'), recordRange('seen')];
 
 /** Collects what is written to a new database, in batches. */
 export class IndexBuilder {

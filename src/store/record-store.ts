@@ -11,6 +11,7 @@ export type RecordKind =
   | 'ticket'
   | 'root'
   | 'stat'
+  | 'seen'
   | 'journal'
   | 'address'
   | 'blocked';
