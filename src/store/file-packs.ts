@@ -274,7 +274,7 @@ export class FilePacks implements Packs {
     return { start: tail.end, end: records.reduce((sum, record) => sum + record.length, tail.end) };
   }
 
-  /** @returns false if the file system takes no direct writes: nothing is relied on of what it may have written */
+  /** @returns false if the file system takes no direct writes: then the pack is as it was */
   private async writeDirectly(tail: Tail, blocks: Uint8Array, at: number): Promise<boolean> {
     try {
       tail.direct ??= await this.openFile(this.pathOf(tail.pack), directFlags ?? constants.O_WRONLY);
@@ -283,6 +283,7 @@ export class FilePacks implements Packs {
     } catch (error) {
       if (!isRefused(error)) throw error;
       this.takesDirect = false;
+      await tail.file.truncate(tail.end);
       return false;
     } finally {
       this.unsynced.add(tail.file); // what was written directly is on the disk when the file is synced

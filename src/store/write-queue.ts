@@ -1,10 +1,10 @@
 /**
- * The order of writes. One line of records (of chunks) and steps (commits), worked off front to back by one loop: so a step comes after
- * all that was put before it. Records that stand next to each other are written as one batch: a full one, or what there
- * is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in three parts, each
- * of which begins when the one before it is done, and the same part of the batch before: so one batch is looked up while
- * another one is appended, and a third one goes to the disk. All that were appended meanwhile go there together. A batch
- * that is not full begins when all before are written.
+ * The order of writes. One line of records (of chunks) and steps (commits), worked off front to back by one loop: so a
+ * step comes after all that was put before it. Records that stand next to each other are written as one batch: a full
+ * one, or what there is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in
+ * three parts, each of which begins when the one before it is done, and the same part of the batch before: so one batch
+ * is looked up while another one is appended, and a third one goes to the disk. All that were appended meanwhile go there
+ * together. A batch that is not full begins when all before are written.
  *
  * Invariants:
  * - A step begins when all parts of every batch before it are done, and no batch begins before it has ended.
