@@ -63,7 +63,7 @@ export class Sight {
   add(batch: FoundBatch): void {
     const end = batch.pathAt(batch.length - 1);
     if (end === undefined) this.isClear = false;
-    else this.#ends.push(end);
+    else this.#ends.push(ownText(end));
     this.#digests.push(batch.digest);
   }
 
@@ -73,6 +73,11 @@ export class Sight {
     const middle = count < dividedBatchesMin ? undefined : this.#ends[(count >> 1) - 1];
     return encodeSeen({ root, rules: rulesOf(ignore), middle, digests: Buffer.concat(this.#digests) });
   }
+}
+
+/** The same text in memory of its own: a path out of a batch keeps all paths of the batch in memory. */
+function ownText(path: RelPath): RelPath {
+  return Buffer.from(path).toString() as RelPath;
 }
 
 function rulesOf(ignore: IgnoreRules): Uint8Array {
