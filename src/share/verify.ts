@@ -20,7 +20,7 @@ export interface VerifyOptions {
   readonly files: boolean;
   readonly store: boolean;
   /**
-   * The run ends after this time, when the file or chunk under way is done, and goes on where the one before it ended.
+   * The run ends after this time, when the file or the chunks under way are done, and goes on where the one before it ended.
    * Without a limit it is a whole pass.
    */
   readonly limitMs?: number | undefined;
@@ -156,14 +156,19 @@ export class Verification {
     const { chunks } = this.findings;
     const from = this.#positions.of('chunks');
     let [count, bytes, last] = [from?.count ?? 0, from?.bytes ?? 0, from?.last ?? ''];
+    const countBefore = last === '' ? count : count - 1; // that one is read once more
     const bytesBefore = this.#progress.bytes;
-    let readBefore = 0;
+    let [readBefore, isStopped] = [0, false];
     const verdicts = store.chunks.verify({
       ...(last === '' ? {} : { from: last as ChunkId }),
       onProgress: (read) => {
         bytes += read.bytes - readBefore;
-        this.#tell({ bytes: bytesBefore + read.bytes });
+        this.#tell({ chunks: countBefore + read.chunks, bytes: bytesBefore + read.bytes });
         readBefore = read.bytes;
+      },
+      isEnough: () => {
+        isStopped = this.#isOver;
+        return isStopped;
       },
       signal: this.#options.signal,
     });
@@ -173,12 +178,11 @@ export class Verification {
       // What is there and is damaged was also found not to be there for who needs it: it is named once.
       if (!ok) chunks.missing.delete(id);
       if (!ok) this.#note(chunks.damaged, id);
-      this.#tell({ chunks: ++count });
+      count++;
       last = id;
       await this.#positions.reach('chunks', { last, isDone: false, count, bytes });
-      if (this.#isOver) return;
     }
-    await this.#positions.reach('chunks', { last, isDone: true, count, bytes });
+    if (!isStopped) await this.#positions.reach('chunks', { last, isDone: true, count, bytes });
   }
 
   async #verifyFiles(): Promise<void> {

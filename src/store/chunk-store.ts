@@ -20,7 +20,10 @@ export interface ChunkTotals {
 export interface VerifyOptions {
   /** The first id to look at. */
   readonly from?: ChunkId | undefined;
+  /** Told of each chunk that was read; its verdict comes later. */
   readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Asked now and then, when verdicts of all that was read are out: whether that was enough. */
+  readonly isEnough?: () => boolean;
   readonly signal?: AbortSignal | undefined;
 }
 

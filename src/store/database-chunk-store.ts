@@ -19,7 +19,7 @@ import { chunkKey, chunkRange, type KeyRange } from './key.js';
 import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
-import { windowsOf } from './verify-window.js';
+import { type Check, windowsOf } from './verify-window.js';
 import type { PendingChunk, PendingRecord, WriteQueue } from './write-queue.js';
 
 export interface ChunkStoreParts {
@@ -99,16 +99,21 @@ export class DatabaseChunkStore implements ChunkStore {
     return this.parts.damage.ids();
   }
 
-  async *verify({ from, onProgress, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
+  async *verify({ from, onProgress, isEnough, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
     const { database, packs, writer, damage } = this.parts;
     const revision = writer.revision;
     const reader = new ChunkReader(packs); // what others have read is not what lies there now
     let counted = noTotals;
     let intact = true;
     let idsLost = 0;
-    const check = async (id: ChunkId, stored: StoredChunk | undefined): Promise<number | undefined> => {
+    const read = { chunks: 0, bytes: 0 };
+    const check: Check = async (id, stored, storedBytes) => {
       if (signal?.aborted === true) throw cancelled();
-      return (await this.check(id, stored, reader))?.plain.length;
+      const checked = await this.check(id, stored, reader);
+      read.chunks += 1;
+      read.bytes += storedBytes;
+      onProgress?.({ ...read });
+      return checked?.plain.length;
     };
     for await (const window of windowsOf(database.entries(rangeFrom(from)), check)) {
       idsLost += window.idsLost;
@@ -120,9 +125,9 @@ export class DatabaseChunkStore implements ChunkStore {
         if (plainLength !== undefined) damage.forget(id);
         else intact = false;
         counted = addTotals(counted, { chunks: 1, bytes: storedBytes, plainBytes: plainLength ?? 0 });
-        onProgress?.({ chunks: counted.chunks, bytes: counted.bytes });
         yield { id, ok };
       }
+      if (isEnough?.() === true) return;
     }
     if (idsLost > 0) throw lostIds(idsLost);
     if (intact && from === undefined && revision === writer.revision) writer.correctTotals(counted);

@@ -27,7 +27,11 @@ interface VerifiedWindow {
 }
 
 /** @returns the plain length of a chunk that is intact */
-type Check = (id: ChunkId, stored: StoredChunk | undefined) => Promise<number | undefined>;
+export type Check = (
+  id: ChunkId,
+  stored: StoredChunk | undefined,
+  storedBytes: number,
+) => Promise<number | undefined>;
 
 /** Checks the chunks among `entries`, all of them. */
 export async function* windowsOf(
@@ -68,13 +72,13 @@ class Window {
     this.chunks.push(chunk);
     this.bytes += chunk.storedBytes;
     if (stored?.kind === 'packed') this.packed.push({ chunk, location: stored.location });
-    else chunk.plainLength = await this.check(id, stored);
+    else chunk.plainLength = await this.check(id, stored, chunk.storedBytes);
   }
 
   async finish(): Promise<VerifiedWindow> {
     this.packed.sort((a, b) => a.location.pack - b.location.pack || a.location.offset - b.location.offset);
     for (const { chunk, location } of this.packed)
-      chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location });
+      chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location }, chunk.storedBytes);
     return { chunks: this.chunks, idsLost: this.idsLost };
   }
 }

@@ -122,6 +122,22 @@ describe.each(drivers)('the store in %s', (_name, openDriver) => {
     expect(await idsFrom('f'.repeat(64) as ChunkId)).toEqual([]);
   });
 
+  it('ends when it is told that it is enough, with a verdict on all that it read', async () => {
+    const { chunks } = await open();
+    const samples = sampleChunks(9);
+    for (const chunk of samples) await chunks.put(chunk.id, chunk.encoded);
+    await chunks.flush();
+    let read = 0;
+    const onProgress = (progress: { chunks: number }): void => {
+      read = progress.chunks;
+    };
+    const first = await collect<Verdict>(chunks.verify({ onProgress, isEnough: () => true }));
+    expect(first.length).toBeGreaterThan(0);
+    expect(first.length).toBe(read);
+    const rest = await collect<Verdict>(chunks.verify({ from: first.at(-1)?.id, isEnough: () => false }));
+    expect([...first, ...rest.slice(1)].map(({ id }) => id)).toEqual(samples.map(({ id }) => id).sort());
+  });
+
   it('stops verifying when its signal fires', async () => {
     const { chunks } = await open();
     for (const chunk of sampleChunks(3)) await chunks.put(chunk.id, chunk.encoded);

@@ -107,7 +107,12 @@ export class MemoryChunkStore implements ChunkStore {
     return [...this.damaged];
   }
 
-  async *verify({ from = '' as ChunkId, onProgress, signal }: VerifyOptions = {}): AsyncGenerator<Verdict> {
+  async *verify({
+    from = '' as ChunkId,
+    onProgress,
+    isEnough,
+    signal,
+  }: VerifyOptions = {}): AsyncGenerator<Verdict> {
     let bytes = 0;
     let chunks = 0;
     for (const id of [...this.stored.keys()].sort().filter((stored) => stored >= from)) {
@@ -116,6 +121,7 @@ export class MemoryChunkStore implements ChunkStore {
       bytes += (this.stored.get(id)?.bytes.length ?? 0) + valueOverheadBytes;
       onProgress?.({ chunks, bytes });
       yield { id, ok: (await this.get(id)) !== undefined };
+      if (isEnough?.() === true) return;
     }
   }
 
