@@ -58,9 +58,7 @@ export class FoundBatch {
 
   /** Hash of all that was found: equal for batches that are equal in everything. */
   get digest(): Uint8Array {
-    const { kinds: codes, paths, stats, texts, names } = this.#packed;
-    const rest = JSON.stringify([this.length, paths, [...texts], [...names]]);
-    this.#digest ??= hashBytes(Buffer.concat([codes, stats, Buffer.from(rest)]));
+    this.#digest ??= digestOf(this.#packed);
     return this.#digest;
   }
 
@@ -108,4 +106,9 @@ export class FoundBatch {
     const { buffer, byteOffset } = this.statBytesAt(index);
     return decodeFileStat(new DataView(buffer, byteOffset, fileStatBytes), 0);
   }
+}
+
+function digestOf({ kinds: codes, paths, stats, texts, names }: PackedBatch): Uint8Array {
+  const rest = JSON.stringify([codes.length, paths, [...texts], [...names]]);
+  return hashBytes(Buffer.concat([codes, stats, Buffer.from(rest)]));
 }
