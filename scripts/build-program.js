@@ -29,12 +29,14 @@ await bundle.write({
   format: 'esm',
   sourcemap: true,
   minify: false,
-  // What the network shares with the rest must not lie in its file, or everybody would load all of it.
+  // Without groups the file of the network would get whatever it shares with the rest, and everybody would load all of it.
   codeSplitting: {
     groups: [
+      { name: 'chunking', test: /\/src\/(error|chunking)/, priority: 2 },
       {
         name: 'messages',
-        test: /\/src\/(trust|gossip|transfer|network\/(address|sealed-datagram|control-frame))/,
+        test: /\/src\/(trust|gossip|transfer|network\/(address|control-frame))/,
+        priority: 1,
       },
     ],
   },

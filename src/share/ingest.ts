@@ -182,8 +182,7 @@ export class Ingest {
       const lacking = ids
         .map((id, index) => ({ id, plainLength: plainLengths[index] as number }))
         .filter((_, index) => wanted[index] !== 0);
-      for (const record of recordsIn(made, memory, lacking)) await chunks.give(record);
-      if (lacking.length > 0) await chunks.release();
+      if (lacking.length > 0) await chunks.give([...recordsIn(made, memory, lacking)]);
     });
     return ids;
   }

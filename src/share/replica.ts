@@ -63,14 +63,13 @@ export interface Change {
 }
 
 /** What an ingest needs of a chunk store. */
-export type Intake = Pick<ChunkStore, 'hasMany' | 'put' | 'give' | 'release'>;
+export type Intake = Pick<ChunkStore, 'hasMany' | 'put' | 'give'>;
 
 /** Takes everything for being there already. */
 const nothingKept: Intake = {
   hasMany: (ids) => Promise.resolve(ids.map(() => true)),
   put: () => Promise.resolve(),
   give: () => Promise.resolve(),
-  release: () => Promise.resolve(),
 };
 
 const stateKey = 'local';

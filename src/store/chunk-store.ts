@@ -65,13 +65,11 @@ export interface ChunkStore {
   put(id: ChunkId, encoded: EncodedChunk): Promise<void>;
 
   /**
-   * As `put`, without the copy, and for all chunks of a bundle: what was encoded and the memory before it may not change until
-   * a `release` that comes later has resolved.
+   * As `put`, for several, without the copy: what was encoded and the memory before it may not change until this has
+   * resolved. Records that lie in a row are written in a row.
+   * @throws as `put`
    */
-  give(record: FramedRecord): Promise<void>;
-
-  /** The memory of everything given before is not needed any more. @throws as `put` */
-  release(): Promise<void>;
+  give(records: readonly FramedRecord[]): Promise<void>;
 
   /** Everything put before is written: it survives `kill -9`. @throws as `put` */
   flush(): Promise<void>;

@@ -72,19 +72,17 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async put(id: ChunkId, encoded: EncodedChunk): Promise<void> {
-    await this.enqueue(frameCopy(id, encoded));
+    this.touch(id);
+    await this.parts.queue.put(frameCopy(id, encoded));
   }
 
-  async give(record: FramedRecord): Promise<void> {
-    await this.enqueue(pendingRecord(record));
+  async give(records: readonly FramedRecord[]): Promise<void> {
+    for (const { chunks } of records) for (const { id } of chunks) this.touch(id);
+    await this.parts.queue.give(records.map(pendingRecord));
   }
 
   async flush(): Promise<void> {
     await this.parts.queue.flush();
-  }
-
-  async release(): Promise<void> {
-    await this.parts.queue.release();
   }
 
   async sync(): Promise<void> {
@@ -139,11 +137,6 @@ export class DatabaseChunkStore implements ChunkStore {
 
   settlePacks(packs: readonly number[]): Promise<void> {
     return settlePacks(this.parts, packs);
-  }
-
-  private async enqueue(record: PendingRecord): Promise<void> {
-    for (const { id } of record.chunks) this.touch(id);
-    await this.parts.queue.put(record);
   }
 
   private async read(id: ChunkId): Promise<CheckedChunk | undefined> {

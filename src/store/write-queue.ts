@@ -62,7 +62,7 @@ interface Step extends Waiter {
 }
 
 type Task =
-  | { readonly kind: 'record'; readonly record: PendingRecord }
+  | { readonly kind: 'record'; readonly record: PendingRecord; readonly startsBatch: boolean }
   | { readonly kind: 'step'; readonly step: Step }
   /** Resolves when all before it is appended, or finished, and holds nothing up. */
   | { readonly kind: 'mark'; readonly until: 'appended' | 'finished'; readonly mark: Waiter };
@@ -101,6 +101,8 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private unfinishedBytes = 0;
   /** Steps and marks in line. */
   private asked = 0;
+  /** Those of them that wait for memory. */
+  private givers = 0;
   private wake: () => void = () => undefined;
   private working = false;
   private closed = false;
@@ -132,17 +134,25 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   /** Puts `record` in line at once, for those of its chunks that are not there; resolves when there is room for more. */
   async put(record: PendingRecord): Promise<void> {
     this.assertOpen();
-    const chunks = record.chunks.filter(({ id }) => !this.has(id));
-    if (chunks.length > 0)
-      this.enter(chunks.length === record.chunks.length ? record : { ...record, chunks });
+    this.enter(record, false);
     if (this.bytes >= queueBytesMax) await this.room();
   }
 
-  private enter(record: PendingRecord): void {
-    for (const { id } of record.chunks) this.pending.set(id, record);
+  /** As `put`, but `records` get batches of their own; resolves when their memory is not needed any more. */
+  async give(records: readonly PendingRecord[]): Promise<void> {
+    this.assertOpen();
+    for (const [index, record] of records.entries()) this.enter(record, index === 0);
+    await this.pass('appended');
+  }
+
+  private enter(whole: PendingRecord, startsBatch: boolean): void {
+    const chunks = whole.chunks.filter(({ id }) => !this.has(id));
+    if (chunks.length === 0) return;
+    const record = chunks.length === whole.chunks.length ? whole : { ...whole, chunks };
+    for (const { id } of chunks) this.pending.set(id, record);
     this.bytes += cost(record);
     this.bytesInLine += cost(record);
-    this.append({ kind: 'record', record });
+    this.append({ kind: 'record', record, startsBatch });
     if (this.bytesInLine >= batchBytesMax) this.wake();
   }
 
@@ -157,11 +167,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     return this.pass('finished');
   }
 
-  /** Resolves when the memory of everything in line is not needed any more. @throws the failure, if there is one */
-  release(): Promise<void> {
-    return this.pass('appended');
-  }
-
+  /** @throws the failure, if there is one */
   private async pass(until: 'appended' | 'finished'): Promise<void> {
     this.assertOpen();
     await new Promise<void>((resolve, reject) => {
@@ -186,6 +192,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     this.line.push(task);
     if (task.kind !== 'record') {
       this.asked++;
+      if (task.kind === 'mark' && task.until === 'appended') this.givers++;
       this.wake();
     }
     if (this.working) return;
@@ -219,6 +226,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private passMark({ until, mark: { resolve, reject } }: Extract<Task, { kind: 'mark' }>): void {
     this.line.shift();
     this.asked--;
+    if (until === 'appended') this.givers--;
     const passed = until === 'appended' ? this.appending : this.finishing;
     void passed.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
   }
@@ -277,8 +285,8 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   }
 
   /**
-   * Resolves when there are records for a full batch in line; else when all before them are written and somebody waits, or
-   * they have lingered.
+   * Resolves when there are records for a full batch in line, or somebody waits for their memory; else when all before them
+   * are written and somebody waits for that, or they have lingered.
    */
   private async untilDue(): Promise<void> {
     let hasLingered = false;
@@ -286,7 +294,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
       hasLingered = true;
       this.wake();
     }, lingerMs);
-    while (this.failure === undefined && this.bytesInLine < batchBytesMax) {
+    while (this.failure === undefined && this.bytesInLine < batchBytesMax && this.givers === 0) {
       if (this.unfinished === 0 && (this.asked > 0 || hasLingered)) break;
       await this.woken();
     }
@@ -305,7 +313,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     for (const task of this.line) {
       if (task.kind !== 'record') break;
       bytes += cost(task.record);
-      if (batch.length > 0 && bytes > batchBytesMax) break;
+      if (batch.length > 0 && (task.startsBatch || bytes > batchBytesMax)) break;
       batch.push(task.record);
     }
     return batch;

@@ -173,7 +173,7 @@ describe('an ingest', () => {
     expect([...outcomes.values()]).toEqual(Array(3).fill({ outcome: 'unsettled' }));
   });
 
-  it.each(['hasMany', 'give', 'release'] as const)(
+  it.each(['hasMany', 'give'] as const)(
     'fails when %s of the store fails, and does not hang',
     async (name) => {
       const files = [

@@ -11,26 +11,32 @@ export class FailingPacks implements Packs {
   /** Awaited by each append and sync before anything is done; rejects to make it fail. */
   gate: (what: 'append' | 'sync') => Promise<void> = async () => {};
   private content = new Uint8Array(0);
+  private length = 0;
 
   get state(): PackState {
-    return { storeId: new Uint8Array(16), pack: 1, length: this.content.length };
+    return { storeId: new Uint8Array(16), pack: 1, length: this.length };
   }
 
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
     await this.gate('append');
-    let offset = this.content.length;
-    this.content = Uint8Array.from(Buffer.concat([this.content, ...records]));
-    this.appends.push(this.content.length - offset);
+    const bytes = records.reduce((sum, record) => sum + record.length, 0);
+    this.appends.push(bytes);
+    if (this.length + bytes > this.content.length) {
+      const grown = new Uint8Array(2 * (this.length + bytes));
+      grown.set(this.content.subarray(0, this.length));
+      this.content = grown;
+    }
     return records.map((record) => {
-      const place = { pack: 1, offset };
-      offset += record.length;
+      const place = { pack: 1, offset: this.length };
+      this.content.set(record, this.length);
+      this.length += record.length;
       return place;
     });
   }
 
   async read({ offset }: RecordPlace, length: number): Promise<Uint8Array | undefined> {
     this.reads += 1;
-    const record = this.content.slice(offset, offset + length);
+    const record = this.content.slice(offset, Math.min(offset + length, this.length));
     return record.length === length ? record : undefined;
   }
 
@@ -47,7 +53,7 @@ export class FailingPacks implements Packs {
   }
 
   async lengthOf(): Promise<number> {
-    return this.content.length;
+    return this.length;
   }
 
   /** There is one pack, and it is never finished: volatile-disk.ts has more. */

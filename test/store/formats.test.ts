@@ -209,7 +209,7 @@ it('writes the bytes of the frozen packs', async () => {
   const packs = await FilePacks.open(directory, state, { bytesMax: packBytesMax });
   const store = await Store.over({ database, packs });
   for (const [index, { id }] of fixtureChunks.entries()) {
-    if (index === fixtureChunks.length - 1) await store.chunks.give(bundle);
+    if (index === fixtureChunks.length - 1) await store.chunks.give([bundle]);
     await store.chunks.flush();
     const encoded = await source.chunks.getEncoded(id); // as it was compressed then
     if (encoded !== undefined) await store.chunks.put(id, encoded);

@@ -53,6 +53,6 @@ export async function giveTogether(store: ChunkStore, samples: readonly SampleCh
     at += sample.plain.length;
   }
   const members = samples.map(({ id, plain: { length } }) => ({ id, plainLength: length }));
-  for (const record of recordsIn(maker.finish(), memory, members)) await store.give(record);
+  await store.give([...recordsIn(maker.finish(), memory, members)]);
   return memory;
 }

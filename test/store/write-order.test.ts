@@ -118,7 +118,6 @@ it('gives memory back once it is appended, and serves from there what is not in 
   ];
   const samples = [small as SampleChunk, large as SampleChunk, ...together];
   const memory = await giveTogether(store.chunks, samples);
-  await store.chunks.release();
   memory.fill(0xee); // somebody else's by now
   expect(database.writes).toEqual([]);
   for (const { id, plain } of samples) {
@@ -131,6 +130,25 @@ it('gives memory back once it is appended, and serves from there what is not in 
   for (const { id, plain } of samples) expect(await store.chunks.get(id)).toStrictEqual(plain);
   expect((await store.chunks.totals()).chunks).toBe(samples.length);
   expect(packs.appends).toHaveLength(1);
+});
+
+it('writes what is given in a row as a batch of its own, at once', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
+  const { wait, open } = gate();
+  packs.gate = (what) => (what === 'sync' ? wait() : Promise.resolve());
+  const chunk = (seed: number): SampleChunk => sampleChunk(seed, 9000);
+  await store.chunks.put(chunk(1).id, chunk(1).encoded);
+  const first = giveTogether(store.chunks, [chunk(4), chunk(7)]);
+  await store.chunks.put(chunk(10).id, chunk(10).encoded);
+  const second = giveTogether(store.chunks, [chunk(13), chunk(16)]);
+  await Promise.all([first, second]); // though nothing is on the disk yet
+  const [one, two] = packs.appends;
+  expect(packs.appends).toEqual([one, two, one, two]);
+  expect(two).toBeGreaterThan(one as number);
+  open();
+  await store.chunks.flush();
+  expect((await store.chunks.totals()).chunks).toBe(6);
 });
 
 it('writes a commit alone, after all chunks put before it and before those put after it', async () => {

@@ -71,19 +71,17 @@ export class MemoryChunkStore implements ChunkStore {
     this.damaged.delete(id);
   }
 
-  async give({ codec, chunks, bytes }: FramedRecord): Promise<void> {
-    const bundle = codec === 'bundle' ? decodeBundle(bytes) : undefined;
-    for (const { id, plainLength } of chunks)
-      await this.put(
-        id,
-        codec === 'bundle'
-          ? encodeChunk(bundle?.chunk(id) ?? new Uint8Array(1))
-          : { codec, plainLength, bytes },
-      );
-  }
-
-  async release(): Promise<void> {
-    this.assertOpen();
+  async give(records: readonly FramedRecord[]): Promise<void> {
+    for (const { codec, chunks, bytes } of records) {
+      const bundle = codec === 'bundle' ? decodeBundle(bytes) : undefined;
+      for (const { id, plainLength } of chunks)
+        await this.put(
+          id,
+          codec === 'bundle'
+            ? encodeChunk(bundle?.chunk(id) ?? new Uint8Array(1))
+            : { codec, plainLength, bytes },
+        );
+    }
   }
 
   async flush(): Promise<void> {
