@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** A memory that is shared must have a bound: all that can be addressed. */
+const memoryPagesMax = 65_536;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'shoal-wasm-'));
 try {
@@ -24,8 +26,13 @@ try {
       'stub',
       '--enable',
       'simd',
+      '--enable',
+      'threads',
       '--noAssert',
       '--importMemory',
+      '--sharedMemory',
+      '--maximumMemory',
+      String(memoryPagesMax),
     ],
     { stdio: 'inherit' },
   );

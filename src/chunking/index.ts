@@ -9,5 +9,6 @@ export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encod
 export { compressFrame, decompressFrame, frameContentBytesMax, seemsCompressible } from './frame.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes } from './hash.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
+export { beginsAtPage, type SharedMemory, sharedMemory } from './shared-memory.js';
 export { type ReadInto, splitStream } from './split.js';
-export { closeWindow, cutWindow, openWindow, type Window, windowBytes } from './window.js';
+export { cutWindow, type Window, windowAt, windowBytes } from './window.js';

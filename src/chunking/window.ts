@@ -1,9 +1,9 @@
 /**
  * Windows: the pieces of WebAssembly memory that file bytes are read into and cut in, without a copy between.
  *
- * One memory is reserved for all windows of the process, and its size is the bound: pages that no window has
- * touched cost nothing, and the window given back last is taken first, so a process that splits one file at a time
- * pays for one. Whoever opens a window closes it once, and uses none of its bytes afterwards.
+ * A window lies where its user says, in memory of its own (`windowAt`), or is opened and closed: one memory is reserved
+ * for all of those in this thread, and its size is the bound. The window given back last is taken first, so whoever splits
+ * one file at a time pays for one. Whoever opens a window closes it once, and uses none of its bytes afterwards.
  */
 import assert from 'node:assert';
 import { Buffer } from 'node:buffer';
@@ -11,13 +11,12 @@ import { ShoalError } from '../error.js';
 import { chunkBytesMax, chunkBytesMin } from './chunk-size.js';
 import { mincdcWasmBase64 } from './mincdc-wasm.js';
 import type { ChunkingParameters } from './parameters.js';
+import { type SharedMemory, sharedMemory } from './shared-memory.js';
 
 /** Cutting runs from the processor's cache: 7.7 GB/s in 2 MiB, 6.1 in 8 MiB, 2.2 in 64 MiB. */
 export const windowBytes = 4 * 1024 * 1024;
 /** Streams that may be split at one time. */
 export const windowsMax = 32;
-
-const wasmPageBytes = 64 * 1024;
 
 /** The exports of assembly/mincdc.ts. */
 interface Mincdc {
@@ -33,7 +32,6 @@ interface Mincdc {
 
 /** The part of the WebAssembly API that is used: Node has it, the types of its version do not. */
 declare const WebAssembly: {
-  Memory: new (limits: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object, imports: object) => { exports: unknown };
 };
@@ -49,19 +47,39 @@ export interface Window {
   firstChunk(start: number, end: number, parameters: ChunkingParameters): number;
 }
 
+let module: object | undefined;
+
+function cutterOf(memory: SharedMemory): Mincdc {
+  module ??= new WebAssembly.Module(Buffer.from(mincdcWasmBase64, 'base64'));
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as Mincdc;
+}
+
+const cutters = new WeakMap<SharedMemory, Mincdc>();
+
+/** The `windowBytes` of `memory` from `address` on as a window. Nobody else may use them meanwhile. */
+export function windowAt(memory: SharedMemory, address: number): Window {
+  const cutter = cutters.get(memory) ?? cutterOf(memory);
+  cutters.set(memory, cutter);
+  return {
+    bytes: new Uint8Array(memory.buffer, address, windowBytes),
+    firstChunk: (start, end, { multiplier, addend }) => {
+      assert(0 <= start && start < end && end <= windowBytes, 'The bytes to cut lie in the window.');
+      return cutter.firstChunk(
+        address + start,
+        end - start,
+        chunkBytesMin,
+        chunkBytesMax,
+        multiplier,
+        addend,
+      );
+    },
+  };
+}
+
 class Arena {
-  readonly #memory = new WebAssembly.Memory({
-    initial: (windowsMax * windowBytes) / wasmPageBytes,
-    maximum: (windowsMax * windowBytes) / wasmPageBytes,
-  });
-  readonly #mincdc: Mincdc;
+  readonly #memory = sharedMemory(windowsMax * windowBytes);
   readonly #idle: Window[] = [];
   readonly #open = new Set<Window>();
-
-  constructor() {
-    const module = new WebAssembly.Module(Buffer.from(mincdcWasmBase64, 'base64'));
-    this.#mincdc = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as Mincdc;
-  }
 
   open(): Window {
     const window = this.#idle.pop() ?? this.#next();
@@ -86,22 +104,7 @@ class Arena {
         },
       );
     }
-    const address = index * windowBytes;
-    const mincdc = this.#mincdc;
-    return {
-      bytes: new Uint8Array(this.#memory.buffer, address, windowBytes),
-      firstChunk: (start, end, { multiplier, addend }) => {
-        assert(0 <= start && start < end && end <= windowBytes, 'The bytes to cut lie in the window.');
-        return mincdc.firstChunk(
-          address + start,
-          end - start,
-          chunkBytesMin,
-          chunkBytesMax,
-          multiplier,
-          addend,
-        );
-      },
-    };
+    return windowAt(this.#memory, index * windowBytes);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * One job of an ingest: pieces of files are read into a window, cut, hashed, and then, for the chunks that the store
- * asks for, encoded. The same code runs in a worker thread and, for a few files, in this one.
+ * asks for, encoded, in the memory of the window. The same code runs in a worker thread and, for a few files, in this one.
  *
  * Three phases: the cuts, which say where the next job of a long file begins; the ids; and, when the answer has come
  * which chunks are wanted, their records. So a long file keeps several threads busy, and what the store has is never
@@ -10,15 +10,15 @@ import {
   type ChunkingParameters,
   chunkBytesMin,
   chunkIdBytes,
-  closeWindow,
   cutWindow,
   hashBytes,
-  openWindow,
+  type SharedMemory,
   type Window,
+  windowAt,
   windowBytes,
 } from '../chunking/index.js';
 import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
-import { RecordMaker, type RecordsMade, recordsBytesMax } from '../store/index.js';
+import { RecordMaker, type RecordsMade, recordRoomBytes } from '../store/index.js';
 
 /** Files that share a job. */
 export const filesPerJobMax = 256;
@@ -36,11 +36,23 @@ export type PieceCut =
     }
   | Exclude<PieceRead, { readonly outcome: 'read' }>;
 
-/** Memory that takes the records of any job: every chunk of a window, not one of them compressible. */
-export const jobMemoryBytes = recordsBytesMax(windowBytes, windowBytes / chunkBytesMin + filesPerJobMax);
+/** For the records of any job: every chunk of a window, not one of them compressible. */
+const roomBytes = recordRoomBytes(windowBytes / chunkBytesMin + filesPerJobMax);
+export const jobMemoryBytes = roomBytes + windowBytes;
 
-/** A job under way. Must be ended by `encode` or by `abandon`. */
+/** Where a job is done: `jobMemoryBytes` that nobody else uses, as long as its records are needed. */
+export interface JobMemory {
+  readonly memory: SharedMemory;
+  readonly address: number;
+}
+
+export function bytesOf({ memory, address }: JobMemory): Uint8Array {
+  return new Uint8Array(memory.buffer, address, jobMemoryBytes);
+}
+
+/** A job under way. */
 export class RunningJob {
+  readonly #memory: Uint8Array;
   readonly #window: Window;
   /** Begin and length of each chunk in the window. */
   readonly #chunks: { readonly start: number; readonly length: number }[] = [];
@@ -48,14 +60,10 @@ export class RunningJob {
   readonly pieces: readonly PieceCut[];
   #ids = new Uint8Array(0);
 
-  constructor(reader: FileReader, parameters: ChunkingParameters, job: Job) {
-    this.#window = openWindow();
-    try {
-      this.pieces = this.#cut(reader, parameters, job);
-    } catch (error) {
-      this.abandon();
-      throw error;
-    }
+  constructor(reader: FileReader, parameters: ChunkingParameters, job: Job, place: JobMemory) {
+    this.#memory = bytesOf(place);
+    this.#window = windowAt(place.memory, place.address + roomBytes);
+    this.pieces = this.#cut(reader, parameters, job);
   }
 
   /** The ids of all chunks, one behind another, 32 bytes each. */
@@ -67,25 +75,17 @@ export class RunningJob {
   }
 
   /**
-   * Call after `hash`.
+   * Call after `hash`, once: the records take the place of the chunks.
    * @param wanted - a byte for each chunk: 0 if it is not
-   * @param memory - `jobMemoryBytes` that take the records
+   * @returns records in the memory of the job
    */
-  encode(wanted: Uint8Array, memory: Uint8Array): RecordsMade {
-    try {
-      const maker = new RecordMaker(this.#window.bytes, memory);
-      for (const [index, { start, length }] of this.#chunks.entries()) {
-        const id = this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes);
-        if (wanted[index] !== 0) maker.add(id, start, length);
-      }
-      return maker.finish();
-    } finally {
-      this.abandon();
+  encode(wanted: Uint8Array): RecordsMade {
+    const maker = new RecordMaker(this.#memory, roomBytes);
+    for (const [index, { start, length }] of this.#chunks.entries()) {
+      const id = this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes);
+      if (wanted[index] !== 0) maker.add(id, start, length);
     }
-  }
-
-  abandon(): void {
-    closeWindow(this.#window);
+    return maker.finish();
   }
 
   #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PieceCut[] {

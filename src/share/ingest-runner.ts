@@ -2,18 +2,26 @@
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
  * longer to start than that takes to do; all later ones in worker threads.
  *
- * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each with memory
- * for its records, and `jobsPerWorker` of them with a window; whoever comes then waits. That memory is shared between the
- * threads and used again: nothing of a file is copied from thread to thread, or left to the garbage collector.
+ * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each in a part of
+ * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
+ * copied from thread to thread, or left to the garbage collector.
  */
+import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import type { ChunkingParameters } from '../chunking/index.js';
+import { type ChunkingParameters, type SharedMemory, sharedMemory } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
-import { alignedMemory, type RecordsMade } from '../store/index.js';
+import type { RecordsMade } from '../store/index.js';
 import { workerFile } from '../worker-file.js';
-import { type Job, jobMemoryBytes, type PieceCut, RunningJob } from './ingest-job.js';
+import {
+  bytesOf,
+  type Job,
+  type JobMemory,
+  jobMemoryBytes,
+  type PieceCut,
+  RunningJob,
+} from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import { Slots } from './slots.js';
 
@@ -42,31 +50,37 @@ const workerYoungMemoryMb = 8;
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
-  /** Free memory for records. */
-  readonly #memories: Uint8Array[] = [];
-  readonly #slots: Slots;
   readonly #workers = Math.min(availableParallelism(), workersMax);
+  readonly #slots: Slots;
+  #memory: SharedMemory | undefined;
+  /** Of its parts that no job uses. */
+  readonly #addresses: number[];
   #pool: Promise<Piscina> | undefined;
   #isFirst = true;
 
   constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
     this.#folder = folder;
     this.#cutting = cutting;
-    this.#slots = new Slots(this.#workers * memoriesPerWorker);
+    const jobsMax = this.#workers * memoriesPerWorker;
+    this.#slots = new Slots(jobsMax);
+    this.#addresses = Array.from({ length: jobsMax }, (_, index) => index * jobMemoryBytes).reverse();
   }
 
   /** Runs the first phase of `job`, when there is room. */
   async start(job: Job): Promise<StartedJob> {
     await this.#slots.take();
-    const memory = this.#memories.pop() ?? alignedMemory(jobMemoryBytes);
+    const address = this.#addresses.pop();
+    assert(address !== undefined, 'there are as many parts as slots');
     const end = (): void => {
-      this.#memories.push(memory);
+      this.#addresses.push(address);
       this.#slots.give();
     };
     try {
-      if (!this.#isFirst) return await this.#startInWorker(job, memory, end);
+      this.#memory ??= sharedMemory(this.#workers * memoriesPerWorker * jobMemoryBytes);
+      const place: JobMemory = { memory: this.#memory, address };
+      if (!this.#isFirst) return await this.#startInWorker(job, place, end);
       this.#isFirst = false;
-      return this.#startHere(job, memory, end);
+      return this.#startHere(job, place, end);
     } catch (error) {
       end();
       throw error;
@@ -77,11 +91,11 @@ export class IngestRunner {
     await (await this.#pool)?.destroy();
   }
 
-  #startHere(job: Job, memory: Uint8Array, end: () => void): StartedJob {
-    const running = new RunningJob(new FileReader(this.#folder), this.#cutting, job);
+  #startHere(job: Job, place: JobMemory, end: () => void): StartedJob {
+    const running = new RunningJob(new FileReader(this.#folder), this.#cutting, job, place);
     const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
       try {
-        await use(running.encode(wanted, memory), memory);
+        await use(running.encode(wanted), bytesOf(place));
       } finally {
         end();
       }
@@ -89,11 +103,11 @@ export class IngestRunner {
     return { pieces: running.pieces, ids: Promise.resolve(running.hash()), finish };
   }
 
-  async #startInWorker(job: Job, memory: Uint8Array, end: () => void): Promise<StartedJob> {
+  async #startInWorker(job: Job, place: JobMemory, end: () => void): Promise<StartedJob> {
     this.#pool ??= this.#openPool();
     const pool = await this.#pool;
     const { port1, port2 } = new MessageChannel();
-    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, memory, job, port: port2 };
+    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, ...place, job, port: port2 };
     const done: Promise<void> = pool.run(task, { transferList: [port2] });
     const inbox = new Inbox(port1, done);
     try {
@@ -106,7 +120,7 @@ export class IngestRunner {
       const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
         try {
           port1.postMessage(wanted);
-          await use(await inbox.next<RecordsMade>(), memory);
+          await use(await inbox.next<RecordsMade>(), bytesOf(place));
         } finally {
           port1.close();
           end();

@@ -3,10 +3,10 @@
  * read one after another, so the bundles that were read last are kept, decoded.
  */
 import type { ChunkId } from '../chunking/index.js';
-import type { Bundle } from './bundle.js';
-import { type CheckedChunk, checkBundled, checkChunk } from './chunk-value.js';
+import type { ChunkGroup } from './chunk-table.js';
+import { type CheckedChunk, checkChunk, checkGrouped } from './chunk-value.js';
 import type { PackLocation } from './pack-location.js';
-import { bundleInRecord, chunkInRecord, recordHeaderBytes } from './pack-record.js';
+import { chunkInRecord, groupInRecord, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 
 /** Most bundles that are kept: 8 MiB, for as many files as are written at a time, or wanted by peers. */
@@ -14,19 +14,28 @@ const bundlesMax = 32;
 
 export class ChunkReader {
   /** By their places, in the order of their last use. */
-  private readonly bundles = new Map<string, Promise<Bundle | undefined>>();
+  private readonly bundles = new Map<string, Promise<ChunkGroup | undefined>>();
 
   constructor(private readonly packs: Packs) {}
 
   /** @returns undefined if the chunk `id` does not lie intact at `location` */
   async read(id: ChunkId, location: PackLocation): Promise<CheckedChunk | undefined> {
-    if (location.codec === 'bundle') return checkBundled(id, (await this.bundleAt(location))?.chunk(id));
+    if (location.codec === 'bundle') return checkGrouped(id, (await this.bundleAt(location))?.chunk(id));
+    if (location.codec === 'run') return this.readOfRun(id, location);
     const record = await this.recordAt(location);
     const encoded = record && chunkInRecord(id, location, record);
     return encoded && checkChunk(id, encoded);
   }
 
-  private bundleAt(location: PackLocation): Promise<Bundle | undefined> {
+  private async readOfRun(
+    id: ChunkId,
+    { pack, offset, within, plainLength }: PackLocation,
+  ): Promise<CheckedChunk | undefined> {
+    const bytes = await this.packs.read({ pack, offset: offset + recordHeaderBytes + within }, plainLength);
+    return bytes && checkChunk(id, { codec: 'raw', plainLength, bytes });
+  }
+
+  private bundleAt(location: PackLocation): Promise<ChunkGroup | undefined> {
     const place = `${location.pack}/${location.offset}`;
     const bundle = this.bundles.get(place) ?? this.readBundle(place, location);
     this.bundles.delete(place);
@@ -37,11 +46,11 @@ export class ChunkReader {
   }
 
   /** What cannot be read is not kept: it is looked at again. */
-  private async readBundle(place: string, location: PackLocation): Promise<Bundle | undefined> {
-    let bundle: Bundle | undefined;
+  private async readBundle(place: string, location: PackLocation): Promise<ChunkGroup | undefined> {
+    let bundle: ChunkGroup | undefined;
     try {
       const record = await this.recordAt(location);
-      bundle = record && bundleInRecord(record);
+      bundle = record && groupInRecord(record);
       return bundle;
     } finally {
       if (bundle === undefined) this.bundles.delete(place);

@@ -1,9 +1,10 @@
 /**
  * A chunk as the database knows it: a small one lies in the value, of a larger one the value says where it lies.
  *
- * Body of the sealed value: form (1 byte: 0 raw and 1 zstd in the value, 2 raw and 3 zstd in a pack, 4 in a bundle in a
- * pack) | plain length (4) | the encoded bytes, or the number of the pack (4), the offset of the record (4) and the encoded
- * length (4), and for a chunk in a bundle its share of the record (4). Numbers are little endian.
+ * Body of the sealed value: form (1 byte: 0 raw and 1 zstd in the value, 2 raw and 3 zstd in a pack, 4 in a bundle and 5 in
+ * a run in a pack) | plain length (4) | the encoded bytes, or the number of the pack (4), the offset of the record (4) and the
+ * encoded length (4), for a chunk in a bundle or a run its share of the record (4), and in a run where it begins in the
+ * encoded bytes (4). Numbers are little endian.
  */
 import {
   type ChunkId,
@@ -14,17 +15,21 @@ import {
   plainOfChunk,
 } from '../chunking/index.js';
 import { bundleBodyBytesMax } from './bundle.js';
-import type { PackLocation } from './pack-location.js';
+import { isGroup, type PackLocation, type RecordCodec } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
+import { runBodyBytesMax } from './run.js';
 import { sealBytes, sealInPlace, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
-/** Added to the number of the codec when the chunk is in a pack. */
-const packedForms = codecs.length;
-const bundledForm = 2 * packedForms;
+/** By the number of the form, less `codecs.length`. */
+const packedCodecs: readonly RecordCodec[] = ['raw', 'zstd', 'bundle', 'run'];
 const headerBytes = 5;
-const locationBytes = headerBytes + 12;
-const bundledLocationBytes = locationBytes + 4;
+const locationBytes: Record<RecordCodec, number> = {
+  raw: headerBytes + 12,
+  zstd: headerBytes + 12,
+  bundle: headerBytes + 16,
+  run: headerBytes + 20,
+};
 
 /** Encoded bytes from which a chunk goes to a pack: beyond a page, one more read costs less than copies in LevelDB. */
 export const packedBytesMin = 2048;
@@ -48,15 +53,15 @@ export function writeValueHeader(key: Uint8Array, { codec, plainLength, bytes }:
 
 /** The sealed value of a chunk that lies in a pack. */
 export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Array {
-  const isBundled = location.codec === 'bundle';
-  const sealed = Buffer.allocUnsafe(sealBytes + (isBundled ? bundledLocationBytes : locationBytes));
-  sealed[sealBytes] =
-    location.codec === 'bundle' ? bundledForm : packedForms + codecs.indexOf(location.codec);
+  const { codec } = location;
+  const sealed = Buffer.allocUnsafe(sealBytes + locationBytes[codec]);
+  sealed[sealBytes] = codecs.length + packedCodecs.indexOf(codec);
   sealed.writeUInt32LE(location.plainLength, sealBytes + 1);
   sealed.writeUInt32LE(location.pack, sealBytes + 5);
   sealed.writeUInt32LE(location.offset, sealBytes + 9);
   sealed.writeUInt32LE(location.encodedLength, sealBytes + 13);
-  if (isBundled) sealed.writeUInt32LE(location.storedBytes, sealBytes + 17);
+  if (isGroup(codec)) sealed.writeUInt32LE(location.storedBytes, sealBytes + 17);
+  if (codec === 'run') sealed.writeUInt32LE(location.within, sealBytes + 21);
   sealInPlace(key, sealed);
   return sealed;
 }
@@ -68,16 +73,35 @@ export function unsealChunk(key: Uint8Array, sealed: Uint8Array): StoredChunk | 
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const form = view.getUint8(0);
   const plainLength = view.getUint32(1, true);
-  if (form > bundledForm || plainLength > chunkBytesMax) return undefined;
-  const codec = form === bundledForm ? 'bundle' : (codecs[form % packedForms] as Codec);
-  if (form < packedForms && codec !== 'bundle')
+  if (plainLength > chunkBytesMax) return undefined;
+  const codec = codecs[form];
+  if (codec !== undefined)
     return { kind: 'inline', encoded: { codec, plainLength, bytes: body.subarray(headerBytes) } };
-  if (body.length !== (codec === 'bundle' ? bundledLocationBytes : locationBytes)) return undefined;
-  const encodedLength = view.getUint32(13, true);
-  if (encodedLength > (codec === 'bundle' ? bundleBodyBytesMax : plainLength)) return undefined;
-  const storedBytes = codec === 'bundle' ? view.getUint32(17, true) : recordHeaderBytes + encodedLength;
-  const place = { pack: view.getUint32(5, true), offset: view.getUint32(9, true) };
-  return { kind: 'packed', location: { ...place, codec, plainLength, encodedLength, storedBytes } };
+  const location = locationIn(packedCodecs[form - codecs.length], plainLength, view);
+  return location && { kind: 'packed', location };
+}
+
+/** @param body - of a sealed value */
+function locationIn(
+  codec: RecordCodec | undefined,
+  plainLength: number,
+  body: DataView,
+): PackLocation | undefined {
+  if (codec === undefined || body.byteLength !== locationBytes[codec]) return undefined;
+  const pack = body.getUint32(5, true);
+  const offset = body.getUint32(9, true);
+  const encodedLength = body.getUint32(13, true);
+  const storedBytes = isGroup(codec) ? body.getUint32(17, true) : recordHeaderBytes + encodedLength;
+  const within = codec === 'run' ? body.getUint32(21, true) : 0;
+  if (encodedLength > encodedBytesMax(codec, plainLength)) return undefined;
+  if (codec === 'run' && within + plainLength > encodedLength) return undefined;
+  return { codec, pack, offset, plainLength, encodedLength, storedBytes, within };
+}
+
+/** Longest body of a record with a chunk of `plainLength` in it. */
+function encodedBytesMax(codec: RecordCodec, plainLength: number): number {
+  if (codec === 'bundle') return bundleBodyBytesMax;
+  return codec === 'run' ? runBodyBytesMax : plainLength;
 }
 
 /** Bytes that the chunk of the value `sealed` takes, headers included: those of the value, or its part of a pack. */
@@ -98,8 +122,8 @@ export function checkChunk(id: ChunkId, encoded: EncodedChunk): CheckedChunk | u
   return plain === undefined ? undefined : { encoded, plain };
 }
 
-/** Hashes a chunk out of a bundle. @param plain - undefined: it is not in it */
-export function checkBundled(id: ChunkId, plain: Uint8Array | undefined): CheckedChunk | undefined {
+/** Hashes a chunk out of a record that holds several. @param plain - undefined: it is not in it */
+export function checkGrouped(id: ChunkId, plain: Uint8Array | undefined): CheckedChunk | undefined {
   if (plain === undefined || chunkIdOf(plain) !== id) return undefined;
   return { encoded: undefined, plain: new Uint8Array(plain) };
 }

@@ -156,8 +156,12 @@ export class ChunkWriter {
     for (const [index, { codec, chunks, bytes }] of packed.entries()) {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');
-      for (const { id, key, plainLength, storedBytes } of chunks.filter(lacking)) {
-        const location = { ...place, codec, plainLength, encodedLength: bytes.length, storedBytes };
+      for (const chunk of chunks) {
+        if (!lacking(chunk)) continue;
+        const { id, key, plainLength, storedBytes, within } = chunk;
+        const { pack, offset } = place;
+        const encodedLength = bytes.length;
+        const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within };
         operations.push({ type: 'put', key, value: sealLocation(key, location) });
         stored.set(id, { kind: 'packed', location });
       }

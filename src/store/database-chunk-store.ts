@@ -6,10 +6,9 @@
  */
 import { type ChunkId, type EncodedChunk, encodeChunk } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { decodeBundle } from './bundle.js';
 import { ChunkReader } from './chunk-reader.js';
 import type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
-import { type CheckedChunk, checkBundled, checkChunk, type StoredChunk, unsealChunk } from './chunk-value.js';
+import { type CheckedChunk, checkChunk, checkGrouped, type StoredChunk, unsealChunk } from './chunk-value.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
 import type { DamageList } from './damage-list.js';
@@ -17,6 +16,8 @@ import type { Database } from './database.js';
 import { type FramedRecord, frameCopy, pendingRecord } from './framed-record.js';
 import { chunkKey, chunkRange, type KeyRange } from './key.js';
 import { checkPacks, type PackDamage, settlePacks } from './pack-check.js';
+import { isGroup } from './pack-location.js';
+import { groupIn } from './pack-record.js';
 import type { Packs } from './packs.js';
 import { addTotals, noTotals } from './totals.js';
 import { type Check, windowsOf } from './verify-window.js';
@@ -200,7 +201,7 @@ export class DatabaseChunkStore implements ChunkStore {
 
 /** The chunk `id` out of the record that brings it, whose memory is not ours. */
 function checkPending(id: ChunkId, { codec, chunks, bytes }: PendingRecord): CheckedChunk | undefined {
-  if (codec === 'bundle') return checkBundled(id, decodeBundle(bytes)?.chunk(id));
+  if (isGroup(codec)) return checkGrouped(id, groupIn(codec, bytes)?.chunk(id));
   const { plainLength } = chunks[0] as PendingChunk;
   return checkChunk(id, { codec, plainLength, bytes: bytes.slice() });
 }

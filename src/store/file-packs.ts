@@ -266,9 +266,10 @@ export class FilePacks implements Packs {
     records: readonly Uint8Array[],
   ): Promise<{ readonly start: number; readonly end: number }> {
     const blocks = this.takesDirect ? blocksOf(records) : undefined;
-    if (blocks !== undefined && blocks.length >= this.directBytes) {
-      const start = wholeBlocks(tail.end);
-      if (await this.writeDirectly(tail, blocks, start)) return { start, end: start + blocks.length };
+    if (blocks !== undefined && blocks.bytes.length >= this.directBytes) {
+      const at = wholeBlocks(tail.end);
+      if (await this.writeDirectly(tail, blocks.bytes, at))
+        return { start: at + blocks.before, end: at + blocks.bytes.length };
     }
     await this.write(tail.file, records, tail.end);
     return { start: tail.end, end: records.reduce((sum, record) => sum + record.length, tail.end) };

@@ -11,7 +11,7 @@ import { storeNewer, storeUnopenable } from './level-failure.js';
 import { sealValue, unsealValue } from './sealed-value.js';
 
 /** The format that is written. What each one holds: docs/FORMAT.md. */
-export const formatVersion = 4;
+export const formatVersion = 5;
 const everything = { gte: new Uint8Array(0), lt: Uint8Array.of(0xff) };
 
 /**

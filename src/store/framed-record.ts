@@ -3,17 +3,19 @@
  * in whatever thread, makes what is written, and nothing is copied on the way to the disk.
  */
 import { type ChunkId, chunkIdFromBytes, type EncodedChunk } from '../chunking/index.js';
-import { bundleIdOf, encodeBundle, type Member, sharesOf } from './bundle.js';
+import { encodeBundle } from './bundle.js';
+import { type Member, sharesOf, tableBytes, tableIdOf, writeTable } from './chunk-table.js';
 import { packedBytesMin, valueHeaderBytes, writeValueHeader } from './chunk-value.js';
 import { chunkKey } from './key.js';
-import type { RecordCodec } from './pack-location.js';
+import { isGroup, type RecordCodec } from './pack-location.js';
 import { recordHeaderBytes, writeRecordHeader } from './pack-record.js';
+import { placesIn } from './run.js';
 import type { PendingRecord } from './write-queue.js';
 
 /** Bytes to leave before what is encoded. */
 export const frameBytes = Math.max(recordHeaderBytes, valueHeaderBytes);
 
-/** What was framed: one chunk, or a bundle. */
+/** What was framed: one chunk, or several. */
 export interface FramedRecord {
   readonly codec: RecordCodec;
   readonly chunks: readonly Member[];
@@ -40,19 +42,38 @@ export function frameBundle(
   const length = encodeBundle(ids, lengths, plain, into.subarray(frameBytes));
   if (length === undefined) return undefined;
   const bytes = into.subarray(frameBytes, frameBytes + length);
-  writeRecordHeader(bundleIdOf(bytes, lengths.length), { codec: 'bundle', plainLength: plain.length, bytes });
+  writeRecordHeader(tableIdOf(bytes, lengths.length), { codec: 'bundle', plainLength: plain.length, bytes });
   return length;
+}
+
+/** Bytes to leave before a run of `count` chunks. */
+export function runFrameBytes(count: number): number {
+  return frameBytes + tableBytes(count);
+}
+
+/**
+ * Frames a run.
+ * @param ids - 32 bytes for each chunk
+ * @param record - `runFrameBytes`, and the bytes of the chunks
+ */
+export function frameRun(ids: Uint8Array, lengths: readonly number[], record: Uint8Array): void {
+  const bytes = record.subarray(frameBytes);
+  writeTable(ids, lengths, bytes);
+  const plainLength = record.length - runFrameBytes(lengths.length);
+  writeRecordHeader(tableIdOf(bytes, lengths.length), { codec: 'run', plainLength, bytes });
 }
 
 /** What is to be written of a record that was framed. */
 export function pendingRecord({ codec, chunks, bytes }: FramedRecord): PendingRecord {
-  const packed = codec === 'bundle' || isPacked({ bytes });
+  const packed = isGroup(codec) || isPacked({ bytes });
   const headerBytes = packed ? recordHeaderBytes : valueHeaderBytes;
   const written = new Uint8Array(bytes.buffer, bytes.byteOffset - headerBytes, headerBytes + bytes.length);
   const lengths = chunks.map(({ plainLength }) => plainLength);
   const shares = sharesOf(lengths, written.length);
+  const places = codec === 'run' ? placesIn(lengths) : [];
   const pending = chunks.map(({ id, plainLength }, index) => {
-    return { id, key: chunkKey(id), plainLength, storedBytes: shares[index] as number };
+    const [storedBytes, within] = [shares[index] as number, places[index] ?? 0];
+    return { id, key: chunkKey(id), plainLength, storedBytes, within };
   });
   return { codec, chunks: pending, bytes, written, packed };
 }

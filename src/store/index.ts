@@ -3,7 +3,6 @@
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
-export { alignedMemory } from './direct-io.js';
 export type { FramedRecord } from './framed-record.js';
 export type { PackDamage } from './pack-check.js';
 export type { PackProblem } from './pack-file.js';
@@ -14,7 +13,7 @@ export {
   type RebuildResult,
   rebuildStore,
 } from './rebuild.js';
-export { RecordMaker, type RecordsMade, recordsBytesMax, recordsIn } from './record-maker.js';
+export { RecordMaker, type RecordsMade, recordRoomBytes, recordsIn } from './record-maker.js';
 export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export type { Salvaged } from './salvage.js';
 export { type OpenCollection, type OpenStore, Store, type StoreOptions } from './store.js';

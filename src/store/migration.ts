@@ -4,7 +4,7 @@
  * 1: all chunks lie in values. Those that belong in packs move there batch by batch: the records are on the disk before
  *    the values that speak of them are written, and each batch leaves a store whose chunks can all be read.
  * 2: packs have no footers and are not noted. They are noted as they are: footers would need every record read.
- * 3: there are no bundles. Nothing changes: every record is read as before.
+ * 3: there are no bundles, 4: and no runs. Nothing changes: every record is read as before.
  *
  * The format record is written last, in one batch with the last change. After a crash the next start begins again, and
  * finds less to do. A value that is damaged stays as it is, for `verify` to report.
@@ -70,7 +70,7 @@ function movingOf(key: Uint8Array, value: Uint8Array): Moving | undefined {
   const { codec, plainLength, bytes } = stored.encoded;
   if (bytes.length < packedBytesMin) return undefined;
   const record = encodeRecord(id, stored.encoded);
-  const what = { codec, plainLength, encodedLength: bytes.length, storedBytes: record.length };
+  const what = { codec, plainLength, encodedLength: bytes.length, storedBytes: record.length, within: 0 };
   return { key: Uint8Array.from(key), record, what };
 }
 

@@ -3,10 +3,12 @@
  * Each record says enough for an index to be made from the packs alone, and its checksum covers all of it.
  *
  * Header: magic `ShoalPak` | format (4) | id of the store (16) | number of the pack (4) | CRC-32 of what precedes (4).
- * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd, 2 bundle) | plain length (4) | encoded length (4) | chunk id, or id of the
- * bundle (32) | CRC-32 of what precedes and of the encoded bytes (4) | encoded bytes. Numbers are little endian.
+ * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd, 2 bundle, 3 run) | plain length (4) | encoded length (4) | chunk id, or id
+ * of the table (32) | CRC-32 of what precedes and of the encoded bytes, but in a run only of the table (4) | encoded bytes.
+ * Numbers are little endian.
  *
- * A read compares the header of the record with what the index says, and leaves the encoded bytes to the chunk id.
+ * A read compares the header of the record with what the index says, and leaves the encoded bytes to the chunk id. Out of a
+ * run only the bytes of the chunk are read.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -14,11 +16,14 @@ import {
   chunkBytesMax,
   chunkIdBytes,
   chunkIdFromBytes,
+  chunkIdOf,
   chunkIdToBytes,
   type EncodedChunk,
 } from '../chunking/index.js';
-import { type Bundle, bundleBodyBytesMax, bundleBytesMax, decodeBundle } from './bundle.js';
-import type { PackLocation, RecordCodec } from './pack-location.js';
+import { bundleBodyBytesMax, bundleBytesMax, decodeBundle } from './bundle.js';
+import { type ChunkGroup, tableBytes } from './chunk-table.js';
+import { isGroup, type PackLocation, type RecordCodec } from './pack-location.js';
+import { decodeRun, runBodyBytesMax, runBytesMax, runChunksMax } from './run.js';
 
 const packMagic = Buffer.from('ShoalPak', 'latin1');
 const packFormat = 1;
@@ -36,13 +41,19 @@ const checksumAt = idAt + chunkIdBytes;
 export const recordHeaderBytes = checksumAt + 4;
 
 /** Longest record. */
-export const recordBytesMax = recordHeaderBytes + bundleBodyBytesMax;
+export const recordBytesMax = recordHeaderBytes + Math.max(bundleBodyBytesMax, runBodyBytesMax);
 
-const codecs: readonly RecordCodec[] = ['raw', 'zstd', 'bundle'];
+const codecs: readonly RecordCodec[] = ['raw', 'zstd', 'bundle', 'run'];
+const plainBytesMax: Record<RecordCodec, number> = {
+  raw: chunkBytesMax,
+  zstd: chunkBytesMax,
+  bundle: bundleBytesMax,
+  run: runBytesMax,
+};
 
 /** What the header of a record says of what is in it. */
 export interface RecordFields {
-  /** Of the chunk, or of the bundle. */
+  /** Of the chunk, or of the table. */
   readonly id: ChunkId;
   readonly codec: RecordCodec;
   /** Of all that is in it. */
@@ -85,14 +96,14 @@ export function fieldsIn(fields: Uint8Array): RecordFields | undefined {
   const codec = codecs[view.getUint8(0)];
   const plainLength = view.getUint32(plainLengthAt - fieldsAt, true);
   const encodedLength = view.getUint32(encodedLengthAt - fieldsAt, true);
-  if (codec === undefined || plainLength > (codec === 'bundle' ? bundleBytesMax : chunkBytesMax))
-    return undefined;
-  if (encodedLength === 0 || encodedLength > plainLength) return undefined; // not even a bundle, with its table
+  if (codec === undefined || plainLength > plainBytesMax[codec] || encodedLength === 0) return undefined;
+  // Not even a bundle is longer, with its table.
+  if (encodedLength > plainLength + (codec === 'run' ? tableBytes(runChunksMax) : 0)) return undefined;
   const id = chunkIdFromBytes(fields.slice(idAt - fieldsAt, fieldsBytes));
   return { id, codec, plainLength, encodedLength };
 }
 
-/** What the record at the beginning of `bytes` holds; undefined if none is there that is whole and has its checksum. */
+/** What the record at the beginning of `bytes` holds; undefined if none is there that is whole and has not changed. */
 export function intactRecordIn(bytes: Uint8Array): RecordFields | undefined {
   if (bytes.length < recordHeaderBytes || !recordMagic.equals(bytes.subarray(0, recordMagic.length)))
     return undefined;
@@ -100,7 +111,30 @@ export function intactRecordIn(bytes: Uint8Array): RecordFields | undefined {
   if (fields === undefined || recordHeaderBytes + fields.encodedLength > bytes.length) return undefined;
   const stated = new DataView(bytes.buffer, bytes.byteOffset).getUint32(checksumAt, true);
   const content = bytes.subarray(recordHeaderBytes, recordHeaderBytes + fields.encodedLength);
-  return stated === crc32(content, crc32(bytes.subarray(0, checksumAt))) ? fields : undefined;
+  if (stated !== checksumOf(bytes.subarray(0, checksumAt), fields.codec, content)) return undefined;
+  return fields.codec !== 'run' || isIntactRun(content) ? fields : undefined;
+}
+
+/** What the checksum of a run does not cover the ids in its table do. */
+function isIntactRun(body: Uint8Array): boolean {
+  const run = decodeRun(body);
+  if (run === undefined) return false;
+  return run.members.every(({ id }) => {
+    const plain = run.chunk(id);
+    return plain !== undefined && chunkIdOf(plain) === id;
+  });
+}
+
+/** @param front - the bytes of the header before the checksum */
+function checksumOf(front: Uint8Array, codec: RecordCodec, content: Uint8Array): number {
+  return crc32(codec === 'run' ? tableIn(content) : content, crc32(front));
+}
+
+/** All of `content` if it is shorter than its table says. */
+function tableIn(content: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = content;
+  const count = length < 4 ? 0 : new DataView(buffer, byteOffset, length).getUint32(0, true);
+  return content.subarray(0, tableBytes(count));
 }
 
 /** The record of a chunk; copies its encoded bytes. */
@@ -120,18 +154,18 @@ export interface RecordContent {
 
 /**
  * Makes a record of encoded bytes where they are: the `recordHeaderBytes` before them in their buffer become the header.
- * @param id - 32 bytes, of the chunk or of the bundle
+ * @param id - 32 bytes, of the chunk or of the table
  */
 export function writeRecordHeader(id: Uint8Array, { codec, plainLength, bytes }: RecordContent): void {
   const header = Buffer.from(bytes.buffer, bytes.byteOffset - recordHeaderBytes, recordHeaderBytes);
   writeHeaderFields(header, id, { codec, plainLength, encodedLength: bytes.length });
-  header.writeUInt32LE(crc32(bytes, crc32(header.subarray(0, checksumAt))), checksumAt);
+  header.writeUInt32LE(checksumOf(header.subarray(0, checksumAt), codec, bytes), checksumAt);
 }
 
 /**
  * The chunk in `record`, its bytes a view; undefined if it is not the record that the index speaks of. Neither its
  * checksum nor the plain bytes are looked at: the chunk id decides.
- * @param location - of a chunk that is not in a bundle
+ * @param location - of a chunk that has a record of its own
  */
 export function chunkInRecord(
   id: ChunkId,
@@ -139,20 +173,26 @@ export function chunkInRecord(
   record: Uint8Array,
 ): EncodedChunk | undefined {
   const { codec, plainLength } = location;
-  if (codec === 'bundle') return undefined;
+  if (isGroup(codec)) return undefined;
   const expected = Buffer.allocUnsafe(checksumAt);
   writeHeaderFields(expected, chunkIdToBytes(id), location);
   if (!expected.equals(record.subarray(0, checksumAt))) return undefined;
   return { codec, plainLength, bytes: record.subarray(recordHeaderBytes) };
 }
 
-/** The bundle in `record`; undefined if it is none that the index can speak of. Its chunks are not hashed. */
-export function bundleInRecord(record: Uint8Array): Bundle | undefined {
+/** The chunks in `record`, which holds several; undefined if it is none that the index can speak of. They are not hashed. */
+export function groupInRecord(record: Uint8Array): ChunkGroup | undefined {
   if (record.length < recordHeaderBytes || !recordMagic.equals(record.subarray(0, recordMagic.length)))
     return undefined;
   const fields = fieldsIn(record.subarray(fieldsAt, checksumAt));
   const body = record.subarray(recordHeaderBytes);
-  return fields?.codec === 'bundle' && fields.encodedLength === body.length ? decodeBundle(body) : undefined;
+  return fields?.encodedLength === body.length ? groupIn(fields.codec, body) : undefined;
+}
+
+/** The chunks in the `body` of a record; undefined if it is none that holds several. They are not hashed. */
+export function groupIn(codec: RecordCodec, body: Uint8Array): ChunkGroup | undefined {
+  if (codec === 'bundle') return decodeBundle(body);
+  return codec === 'run' ? decodeRun(body) : undefined;
 }
 
 function writeHeaderFields(

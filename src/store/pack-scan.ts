@@ -3,15 +3,15 @@
  * whole and has its checksum is found, whatever lies before it. After damage the scan goes on at the next bytes that
  * look like a record and are one.
  *
- * Memory: one window of a few records, whatever the pack holds.
+ * Memory: one window of two of the longest records, whatever the pack holds.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { wholeBlocks } from './direct-io.js';
+import { directBlockBytes, wholeBlocks } from './direct-io.js';
 import { readAll } from './file-bytes.js';
 import type { TableEntry } from './pack-footer.js';
 import { intactRecordIn, recordBytesMax, recordHeaderBytes, recordMagic } from './pack-record.js';
 
-const windowBytes = 1024 * 1024;
+const windowBytes = 2 * recordBytesMax;
 
 /** A record that was found. */
 export interface FoundRecord extends TableEntry {
@@ -42,10 +42,12 @@ export async function* scanRecords(file: FileHandle, from: number, to: number): 
   }
 }
 
-/** Zeros up to the next block, where a direct write begins; 0 if there are none. */
+/** Zeros before what was written directly: up to a block, and in that; 0 if there are more than that. */
 function paddingIn(bytes: Uint8Array, at: number): number {
-  const padding = wholeBlocks(at) - at;
-  return bytes.subarray(0, padding).every((byte) => byte === 0) ? padding : 0;
+  const paddingMax = wholeBlocks(at) - at + directBlockBytes - 1;
+  let padding = 0;
+  while (bytes[padding] === 0 && padding <= paddingMax) padding += 1;
+  return padding > paddingMax ? 0 : padding;
 }
 
 /** How many bytes after the beginning of `bytes`, which is no record, one may begin. */

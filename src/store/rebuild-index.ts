@@ -4,7 +4,7 @@
  * Of the old database come records and small chunks, those that are intact. Where the larger chunks lie is told by the
  * packs alone: by their footers, or by reading the pack record by record where there is none. A record that was read is
  * hashed before it is believed, because content may look like a record; what a footer names is hashed when it is read, but
- * for the tables of bundles, which are read now. Of two records of a chunk the later one counts: it was written because the
+ * for the tables of bundles and runs, which are read now. Of two records of a chunk the later one counts: it was written because the
  * earlier one was damaged, or moved.
  *
  * If the old database had to be repaired, older values may have come back. So some are not taken from it: tickets, as a
@@ -15,8 +15,9 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type ChunkId, chunkIdFromBytes } from '../chunking/index.js';
 import { ShoalError, systemCode } from '../error.js';
-import { bundleIdOf, membersIn, sharesOf } from './bundle.js';
-import { checkBundled, checkChunk, sealLocation, unsealChunk } from './chunk-value.js';
+import { bundleChunksMax } from './bundle.js';
+import { membersIn, sharesOf, tableBytes, tableIdOf } from './chunk-table.js';
+import { checkChunk, checkGrouped, sealLocation, unsealChunk } from './chunk-value.js';
 import type { Database, Operation } from './database.js';
 import { wholeBlocks } from './direct-io.js';
 import { readAll } from './file-bytes.js';
@@ -24,15 +25,19 @@ import { chunkIdOfKey, chunkKey, chunkRange, recordRange } from './key.js';
 import { isUnreadable, readFailure } from './level-failure.js';
 import { inspectPack, noteOf, type PackInspection } from './pack-file.js';
 import { entriesOf, type TableEntry } from './pack-footer.js';
-import type { PackLocation, RecordPlace } from './pack-location.js';
+import { type GroupCodec, isGroup, type PackLocation, type RecordPlace } from './pack-location.js';
 import { noteOperation } from './pack-note.js';
-import { bundleInRecord, chunkInRecord, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
+import { chunkInRecord, groupIn, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
+import { placesIn, runChunksMax } from './run.js';
 import { unsealValue } from './sealed-value.js';
 
 /** Operations that are written together. */
 const batchOperationsMax = 4096;
 const recordTable = 0x72; // 'r'
+const groupChunksMax = Math.max(bundleChunksMax, runChunksMax);
+/** Bytes of a record in which any table ends. */
+const tableEndMax = recordHeaderBytes + tableBytes(groupChunksMax);
 const notFromRepair = [recordRange('ticket'), recordRange('stat'), recordRange('seen')];
 
 /** Collects what is written to a new database, in batches. */
@@ -173,13 +178,13 @@ async function locationsIn(
   isTrusted: boolean,
 ): Promise<RecordChunks> {
   const storedBytes = recordHeaderBytes + encodedLength;
-  const location = { pack, offset, codec, plainLength, encodedLength, storedBytes };
+  const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within: 0 };
   const asWhole: RecordChunks = { locations: [[entry.id, location]], isWhole: true };
-  if (codec !== 'bundle' && isTrusted) return asWhole;
-  const record = Buffer.allocUnsafe(storedBytes);
-  if (!(await isRead(file, record, offset, isTrusted))) return nothingIn;
-  if (codec === 'bundle') return bundledIn(record, location, entry.id, isTrusted);
-  const encoded = chunkInRecord(entry.id, location, record);
+  if (isTrusted && !isGroup(codec)) return asWhole;
+  const front = Buffer.allocUnsafe(isTrusted ? Math.min(storedBytes, tableEndMax) : storedBytes);
+  if (!(await isRead(file, front, offset, isTrusted))) return nothingIn;
+  if (isGroup(codec)) return groupedIn(front, { ...location, codec }, entry.id, isTrusted);
+  const encoded = chunkInRecord(entry.id, location, front);
   return encoded !== undefined && checkChunk(entry.id, encoded) !== undefined ? asWhole : nothingIn;
 }
 
@@ -198,23 +203,29 @@ async function isRead(
   }
 }
 
-/** Where the chunks of a bundle lie: all that its table names, or those of them that are in it. */
-function bundledIn(
-  record: Uint8Array,
-  location: PackLocation,
-  bundleId: ChunkId,
+/**
+ * Where the chunks of a bundle or a run lie: all that its table names, or those of them that are in it.
+ * @param front - of the record, with the table; all of it unless `isTrusted`
+ */
+function groupedIn(
+  front: Uint8Array,
+  location: PackLocation & { readonly codec: GroupCodec },
+  tableId: ChunkId,
   isTrusted: boolean,
 ): RecordChunks {
-  const body = record.subarray(recordHeaderBytes);
-  const members = membersIn(body);
-  if (members === undefined || chunkIdFromBytes(bundleIdOf(body, members.length)) !== bundleId)
+  const { codec } = location;
+  const body = front.subarray(recordHeaderBytes);
+  const members = membersIn(body, groupChunksMax);
+  if (members === undefined || chunkIdFromBytes(tableIdOf(body, members.length)) !== tableId)
     return nothingIn;
   const lengths = members.map(({ plainLength }) => plainLength);
-  const shares = sharesOf(lengths, record.length);
-  const bundle = isTrusted ? undefined : bundleInRecord(record);
+  const shares = sharesOf(lengths, location.storedBytes);
+  const places = codec === 'run' ? placesIn(lengths) : [];
+  const group = isTrusted ? undefined : groupIn(codec, body);
   const locations = members.flatMap(({ id, plainLength }, index): [ChunkId, PackLocation][] => {
-    if (!isTrusted && checkBundled(id, bundle?.chunk(id)) === undefined) return [];
-    return [[id, { ...location, plainLength, storedBytes: shares[index] as number }]];
+    if (!isTrusted && checkGrouped(id, group?.chunk(id)) === undefined) return [];
+    const [storedBytes, within] = [shares[index] as number, places[index] ?? 0];
+    return [[id, { ...location, plainLength, storedBytes, within }]];
   });
   return { locations, isWhole: locations.length === members.length };
 }

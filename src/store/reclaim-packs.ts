@@ -19,7 +19,7 @@ import type { ChunkId } from '../chunking/index.js';
 import { sealLocation, unsealChunk } from './chunk-value.js';
 import type { Operation } from './database.js';
 import { chunkIdOfKey, chunkKey, chunkRange, packKey, packStateKey } from './key.js';
-import type { PackLocation } from './pack-location.js';
+import { inPlaceOrder, isGroup, type PackLocation } from './pack-location.js';
 import { noteOperation } from './pack-note.js';
 import { packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
@@ -170,9 +170,9 @@ async function reclaim(parts: SweepParts, { pack }: Candidate, moves: readonly M
   return { ...nothingReclaimed, packsRemoved: 1, bytesMoved: bytes };
 }
 
-/** What the copy of a chunk takes at most: one that loses its neighbours in a bundle may take more than its share. */
+/** What the copy of a chunk takes at most: one that loses its neighbours may take more than its share. */
 function copyBytesMax({ codec, plainLength, storedBytes }: PackLocation): number {
-  return codec === 'bundle' ? recordHeaderBytes + plainLength : storedBytes;
+  return isGroup(codec) ? recordHeaderBytes + plainLength : storedBytes;
 }
 
 /** Appends the chunks of `moves` to the last pack, in the order in which they lie. @returns where they are now */
@@ -211,7 +211,7 @@ async function copy(
 /** `moves` out of one pack by the record in which they lie, in its order. */
 function byRecord(moves: readonly Move[]): Move[][] {
   const groups: Move[][] = [];
-  for (const move of moves.toSorted((a, b) => a.from.offset - b.from.offset)) {
+  for (const move of moves.toSorted((a, b) => inPlaceOrder(a.from, b.from))) {
     const group = groups.at(-1);
     if (group?.[0]?.from.offset === move.from.offset) group.push(move);
     else groups.push([move]);

@@ -1,10 +1,11 @@
 /** Copies of records for a pack that is emptied: what is live in each, hashed. */
 import { type ChunkId, chunkIdToBytes, encodeChunk } from '../chunking/index.js';
-import { bundleTableBytes, type Member } from './bundle.js';
-import { checkBundled, checkChunk } from './chunk-value.js';
+import { ChunkReader } from './chunk-reader.js';
+import { type Member, tableBytes } from './chunk-table.js';
+import { checkChunk, checkGrouped } from './chunk-value.js';
 import { frameBundle, frameBytes, pendingRecord } from './framed-record.js';
 import type { PackLocation, RecordPlace } from './pack-location.js';
-import { bundleInRecord, chunkInRecord, encodeRecord, recordHeaderBytes } from './pack-record.js';
+import { chunkInRecord, encodeRecord, groupInRecord, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
 
 /** A live chunk of a pack that is to be removed. */
@@ -26,6 +27,7 @@ export interface CopiedRecord {
 export async function copiesOf(packs: Packs, moves: readonly Move[]): Promise<CopiedRecord[]> {
   const [first] = moves;
   if (first === undefined) return [];
+  if (first.from.codec === 'run') return copiesOfRun(packs, moves);
   const record = await packs.read(first.from, recordHeaderBytes + first.from.encodedLength);
   if (record === undefined) return [];
   if (first.from.codec === 'bundle') return bundledCopies(moves, record);
@@ -34,13 +36,24 @@ export async function copiesOf(packs: Packs, moves: readonly Move[]): Promise<Co
   return [{ record: encodeRecord(first.id, encoded), chunks: [[first.id, first.from]] }];
 }
 
+/** A chunk that lost its neighbours is worth no run. */
+async function copiesOfRun(packs: Packs, moves: readonly Move[]): Promise<CopiedRecord[]> {
+  const reader = new ChunkReader(packs);
+  const copies: CopiedRecord[] = [];
+  for (const { id, from } of moves) {
+    const chunk = await reader.read(id, from);
+    if (chunk !== undefined) copies.push(alone({ id, plainLength: from.plainLength }, chunk.plain));
+  }
+  return copies;
+}
+
 function bundledCopies(moves: readonly Move[], record: Uint8Array): CopiedRecord[] {
-  const bundle = bundleInRecord(record);
+  const bundle = groupInRecord(record);
   const live = new Set(moves.map(({ id }) => id));
   const members: Member[] = [];
   const parts: Uint8Array[] = [];
   for (const member of bundle?.members ?? []) {
-    const chunk = live.has(member.id) ? checkBundled(member.id, bundle?.chunk(member.id)) : undefined;
+    const chunk = live.has(member.id) ? checkGrouped(member.id, bundle?.chunk(member.id)) : undefined;
     if (chunk === undefined) continue;
     members.push(member);
     parts.push(chunk.plain);
@@ -55,7 +68,7 @@ function asBundle(members: readonly Member[], parts: readonly Uint8Array[]): Cop
   const plain = Buffer.concat(parts);
   const ids = Buffer.concat(members.map(({ id }) => chunkIdToBytes(id)));
   const lengths = members.map(({ plainLength }) => plainLength);
-  const memory = new Uint8Array(frameBytes + bundleTableBytes(members.length) + plain.length);
+  const memory = new Uint8Array(frameBytes + tableBytes(members.length) + plain.length);
   const length = frameBundle({ ids, lengths, plain }, memory);
   if (length === undefined) return undefined;
   const bytes = memory.subarray(frameBytes, frameBytes + length);
@@ -64,7 +77,7 @@ function asBundle(members: readonly Member[], parts: readonly Uint8Array[]): Cop
     record: written,
     chunks: chunks.map(({ id, plainLength, storedBytes }) => [
       id,
-      { codec: 'bundle', plainLength, encodedLength: length, storedBytes },
+      { codec: 'bundle', plainLength, encodedLength: length, storedBytes, within: 0 },
     ]),
   };
 }
@@ -75,6 +88,8 @@ function alone({ id }: Member, plain: Uint8Array): CopiedRecord {
   const { codec, plainLength, bytes } = encoded;
   return {
     record,
-    chunks: [[id, { codec, plainLength, encodedLength: bytes.length, storedBytes: record.length }]],
+    chunks: [
+      [id, { codec, plainLength, encodedLength: bytes.length, storedBytes: record.length, within: 0 }],
+    ],
   };
 }

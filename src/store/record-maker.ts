@@ -1,23 +1,44 @@
 /**
- * Makes records of chunks that lie in one memory: bundles of those that stand next to each other and shrink, records of
- * their own for the others. What is made needs no more than to be written.
+ * Makes records of chunks where they lie: bundles of those that stand next to each other and shrink, runs of those that do
+ * not, records of their own for the rest. What is made needs no more than to be written.
+ *
+ * The records take the place of the chunks, from the front of the memory, where there is room for what they take beyond
+ * them. So a record ends before the next chunk begins. A run of all chunks stays where it is: with its table before it, it
+ * is what is written.
  */
+import assert from 'node:assert/strict';
 import { type Codec, chunkIdBytes, compressFrame, seemsCompressible } from '../chunking/index.js';
-import { bundleBytesMax, bundleChunksMax, bundleTableBytes, type Member } from './bundle.js';
-import { wholeBlocks } from './direct-io.js';
-import { type FramedRecord, frameBundle, frameBytes, frameChunk } from './framed-record.js';
-import type { RecordCodec } from './pack-location.js';
+import { bundleBytesMax, bundleChunksMax } from './bundle.js';
+import { type Member, tableBytes } from './chunk-table.js';
+import { directBlockBytes, wholeBlocks } from './direct-io.js';
+import {
+  type FramedRecord,
+  frameBundle,
+  frameBytes,
+  frameChunk,
+  frameRun,
+  runFrameBytes,
+} from './framed-record.js';
+import type { GroupCodec, RecordCodec } from './pack-location.js';
+import { runBytesMax, runChunksMax } from './run.js';
 
 /** Level for a chunk that found no neighbours. */
 const zstdLevel = 3;
 
-/** Memory that takes the records of any chunks, `count` and `plainBytes` in all. */
-export function recordsBytesMax(plainBytes: number, count: number): number {
-  return wholeBlocks(plainBytes + count * (frameBytes + bundleTableBytes(1)));
+const groupMax: Record<GroupCodec, { readonly chunks: number; readonly bytes: number }> = {
+  bundle: { chunks: bundleChunksMax, bytes: bundleBytesMax },
+  run: { chunks: runChunksMax, bytes: runBytesMax },
+};
+
+/** What the records of `count` chunks take beyond them at most, in whole blocks. */
+export function recordRoomBytes(count: number): number {
+  return wholeBlocks(count * (frameBytes + tableBytes(1)));
 }
 
 /** Records that lie one behind another in the memory that was given, each after `frameBytes`; in columns. */
 export interface RecordsMade {
+  /** Where the first one begins. */
+  readonly start: number;
   readonly codecs: readonly RecordCodec[];
   /** Chunks in each. */
   readonly counts: readonly number[];
@@ -30,17 +51,17 @@ export interface RecordsMade {
  * @param chunks - those that were added, in their order
  */
 export function* recordsIn(
-  { codecs, counts, lengths }: RecordsMade,
+  { start, codecs, counts, lengths }: RecordsMade,
   memory: Uint8Array,
   chunks: readonly Member[],
 ): Generator<FramedRecord> {
   let next = 0;
-  let used = 0;
+  let used = start;
   for (const [index, codec] of codecs.entries()) {
     const end = next + (counts[index] as number);
-    const start = used + frameBytes;
-    used = start + (lengths[index] as number);
-    yield { codec, chunks: chunks.slice(next, end), bytes: memory.subarray(start, used) };
+    const at = used + frameBytes;
+    used = at + (lengths[index] as number);
+    yield { codec, chunks: chunks.slice(next, end), bytes: memory.subarray(at, used) };
     next = end;
   }
 }
@@ -49,9 +70,11 @@ export class RecordMaker {
   private readonly codecs: RecordCodec[] = [];
   private readonly counts: number[] = [];
   private readonly lengths: number[] = [];
-  /** Bytes of `memory` that are used. */
+  /** Where the records begin, and where they end. */
+  private recordsStart = 0;
   private used = 0;
-  /** The chunks that are to become one bundle; all of them in a row of `plain`, from `start`. */
+  /** The chunks that are to become one record; all of them in a row, from `start`. */
+  private codec: GroupCodec = 'run';
   private ids: Uint8Array[] = [];
   private plainLengths: number[] = [];
   private start = 0;
@@ -59,76 +82,97 @@ export class RecordMaker {
   /** Whether the last chunks did shrink: then no probe is taken of the next. */
   private shrinks = false;
 
-  /** @param memory - as long as `recordsBytesMax` says */
+  /**
+   * @param memory - whole blocks: room for records, `recordRoomBytes` or more, then the chunks
+   * @param chunksAt - where those begin
+   */
   constructor(
-    private readonly plain: Uint8Array,
     private readonly memory: Uint8Array,
+    private readonly chunksAt: number,
   ) {}
 
-  /** @param id - 32 bytes, borrowed until the end */
-  add(id: Uint8Array, start: number, length: number): void {
-    const isNext = this.ids.length > 0 && start === this.end;
-    const fits = this.ids.length < bundleChunksMax && start + length - this.start <= bundleBytesMax;
-    if (!isNext || !fits) this.close();
-    if (!this.shrinks && !seemsCompressible(this.plain.subarray(start, start + length))) {
-      this.close();
-      this.write(id, start, length, undefined);
-      return;
-    }
+  /**
+   * A chunk that lies behind all that were added before.
+   * @param id - 32 bytes, borrowed until the end
+   * @param offset - behind `chunksAt`
+   */
+  add(id: Uint8Array, offset: number, length: number): void {
+    const start = this.chunksAt + offset;
+    if (!this.isNext(start, length)) this.close();
+    const plain = this.memory.subarray(start, start + length);
+    const codec = this.shrinks || seemsCompressible(plain) ? 'bundle' : 'run';
+    if (codec !== this.codec) this.close();
     if (this.ids.length === 0) this.start = start;
+    this.codec = codec;
     this.ids.push(id);
     this.plainLengths.push(length);
     this.end = start + length;
-    this.shrinks = true;
+    this.shrinks = codec === 'bundle';
   }
 
   finish(): RecordsMade {
+    if (this.codecs.length === 0 && this.codec === 'run' && this.ids.length > 1) this.stay();
     this.close();
-    this.memory.fill(0, this.used, wholeBlocks(this.used)); // what may be written after the records
-    return { codecs: this.codecs, counts: this.counts, lengths: this.lengths };
+    // What may be written with the records, before and after them.
+    this.memory.fill(0, this.recordsStart - (this.recordsStart % directBlockBytes), this.recordsStart);
+    this.memory.fill(0, this.used, wholeBlocks(this.used));
+    return { start: this.recordsStart, codecs: this.codecs, counts: this.counts, lengths: this.lengths };
   }
 
-  /** Ends the bundle. */
+  private isNext(start: number, length: number): boolean {
+    const { chunks, bytes } = groupMax[this.codec];
+    return start === this.end && this.ids.length < chunks && start + length - this.start <= bytes;
+  }
+
+  /** Ends the bundle or the run. */
   private close(): void {
     const { ids, plainLengths } = this;
-    if (ids.length === 0) return;
+    const [first] = ids;
+    if (first === undefined) return;
     this.ids = [];
     this.plainLengths = [];
-    const isBundle = ids.length > 1 && this.bundle(ids, plainLengths);
-    if (!isBundle) this.alone(ids, plainLengths);
+    if (ids.length === 1) this.writeAlone(first);
+    else if (this.codec === 'run' || !this.writeBundle(ids, plainLengths)) this.writeRun(ids, plainLengths);
+    assert(this.used <= this.end, 'a record ends before the next chunk begins');
+  }
+
+  /** Lets the records, of which there is one, begin where the run need not move. */
+  private stay(): void {
+    this.recordsStart = this.start - runFrameBytes(this.ids.length);
+    this.used = this.recordsStart;
+  }
+
+  private writeRun(ids: readonly Uint8Array[], lengths: readonly number[]): void {
+    const front = runFrameBytes(ids.length);
+    const at = this.used + front;
+    const end = at + this.end - this.start;
+    if (at !== this.start) this.memory.copyWithin(at, this.start, this.end);
+    frameRun(joined(ids), lengths, this.memory.subarray(this.used, end));
+    this.note('run', ids.length, end - this.used - frameBytes);
+    this.shrinks = false;
   }
 
   /** @returns whether it was worth it */
-  private bundle(ids: readonly Uint8Array[], lengths: readonly number[]): boolean {
-    const plain = this.plain.subarray(this.start, this.end);
+  private writeBundle(ids: readonly Uint8Array[], lengths: readonly number[]): boolean {
+    const plain = this.memory.subarray(this.start, this.end);
     const chunks = { ids: joined(ids), lengths, plain };
-    const length = frameBundle(chunks, this.memory.subarray(this.used));
+    const length = frameBundle(chunks, this.memory.subarray(this.used, this.end));
     if (length === undefined) return false;
     this.note('bundle', ids.length, length);
     return true;
   }
 
-  private alone(ids: readonly Uint8Array[], lengths: readonly number[]): void {
-    let at = this.start;
-    this.shrinks = false;
-    for (const [index, id] of ids.entries()) {
-      const length = lengths[index] as number;
-      const plain = this.plain.subarray(at, at + length);
-      const frame = seemsCompressible(plain) ? compressFrame(plain, zstdLevel) : undefined;
-      this.write(id, at, length, frame);
-      if (frame !== undefined) this.shrinks = true;
-      at += length;
-    }
-  }
-
-  private write(id: Uint8Array, start: number, plainLength: number, frame: Uint8Array | undefined): void {
-    const encoded = frame ?? this.plain.subarray(start, start + plainLength);
+  private writeAlone(id: Uint8Array): void {
+    const plain = this.memory.subarray(this.start, this.end);
+    const frame = this.codec === 'bundle' ? compressFrame(plain, zstdLevel) : undefined;
+    const encoded = frame ?? plain;
     const at = this.used + frameBytes;
     const bytes = this.memory.subarray(at, at + encoded.length);
     bytes.set(encoded);
     const codec: Codec = frame === undefined ? 'raw' : 'zstd';
-    frameChunk(id, { codec, plainLength, bytes });
+    frameChunk(id, { codec, plainLength: plain.length, bytes });
     this.note(codec, 1, bytes.length);
+    this.shrinks = frame !== undefined;
   }
 
   private note(codec: RecordCodec, count: number, length: number): void {

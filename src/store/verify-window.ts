@@ -5,7 +5,7 @@
 import type { ChunkId } from '../chunking/index.js';
 import { type StoredChunk, storedBytesOf, unsealChunk } from './chunk-value.js';
 import { chunkIdOfKey } from './key.js';
-import type { PackLocation } from './pack-location.js';
+import { inPlaceOrder, type PackLocation } from './pack-location.js';
 
 /** Most chunks in a window: about 16 MiB of memory. */
 const windowChunksMax = 65_536;
@@ -76,7 +76,7 @@ class Window {
   }
 
   async finish(): Promise<VerifiedWindow> {
-    this.packed.sort((a, b) => a.location.pack - b.location.pack || a.location.offset - b.location.offset);
+    this.packed.sort((a, b) => inPlaceOrder(a.location, b.location));
     for (const { chunk, location } of this.packed)
       chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location }, chunk.storedBytes);
     return { chunks: this.chunks, idsLost: this.idsLost };

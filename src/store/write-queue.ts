@@ -25,13 +25,15 @@ export interface PendingChunk {
   readonly plainLength: number;
   /** What it takes of what is written. */
   readonly storedBytes: number;
+  /** In a run: where it begins in the encoded bytes. Else 0. */
+  readonly within: number;
 }
 
-/** What is written of a chunk, or of several that make a bundle. */
+/** What is written of a chunk, or of several together. */
 export interface PendingRecord {
   readonly codec: RecordCodec;
   readonly chunks: readonly PendingChunk[];
-  /** The encoded chunk or bundle: a view of `written`. */
+  /** The encoded chunk or chunks: a view of `written`. */
   readonly bytes: Uint8Array;
   /** The value of a small chunk; else the record for a pack. */
   readonly written: Uint8Array;

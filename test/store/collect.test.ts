@@ -13,7 +13,7 @@ import { chunkKey } from '../../src/store/key.js';
 import type { PackLocation } from '../../src/store/pack-location.js';
 import { SeededChoice } from '../support/seeded-choice.js';
 import { bundledSample, packBytesMax, sampleOf } from './collect-sample.js';
-import { giveTogether } from './sample-chunk.js';
+import { giveTogether, type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 import { Power, PowerCut, VolatileDatabase, VolatilePacks } from './volatile-disk.js';
 
@@ -46,10 +46,10 @@ async function putAll(store: Store, numbers: Iterable<number>): Promise<void> {
   await store.chunks.sync();
 }
 
-/** As `putAll`, in bundles of up to six. */
-async function putTogether(store: Store, numbers: readonly number[]): Promise<void> {
-  for (let at = 0; at < numbers.length; at += 6) {
-    await giveTogether(store.chunks, numbers.slice(at, at + 6).map(bundledSample));
+/** As `putAll`, in bundles or runs of up to six. */
+async function putTogether(store: Store, samples: readonly SampleChunk[]): Promise<void> {
+  for (let at = 0; at < samples.length; at += 6) {
+    await giveTogether(store.chunks, samples.slice(at, at + 6));
     if (at % 24 === 18) await store.chunks.flush(); // one batch goes to one pack
   }
   await store.chunks.sync();
@@ -99,16 +99,19 @@ describe('a collection', () => {
     expect(disk.damaged).toEqual([]);
   });
 
-  it('takes what lives on out of bundles, alone or in new ones', async () => {
+  it.each([
+    ['bundles, alone or in new ones', bundledSample, ['bundle', 'zstd']],
+    ['runs, each by itself', (number: number) => sampleChunk(3 * number + 1, 6000), ['raw']],
+  ])('takes what lives on out of %s', async (_, sample, codecs) => {
     const disk = new Disk();
     const store = await disk.open();
     const numbers = range(0, 120);
-    await putTogether(store, numbers);
+    await putTogether(store, numbers.map(sample));
     const before = disk.packs.bytes;
-    // Of the bundles of six all, three, one and none live on.
-    const live = numbers.filter((number) => number % 24 < 9 || number % 24 === 13);
+    // Of six all, three, one and none live on.
+    const live = numbers.filter((number) => number % 24 < 9 || number % 24 === 13).map(sample);
     const collection = store.beginCollection();
-    for (const number of live) collection.keep(bundledSample(number).id);
+    for (const { id } of live) collection.keep(id);
     const swept = await collection.sweep();
     collection.end();
     expect(swept.deleted.chunks).toBe(numbers.length - live.length);
@@ -116,15 +119,11 @@ describe('a collection', () => {
     expect(swept.packsRemoved).toBeGreaterThan(2);
     expect(disk.packs.bytes).toBeLessThan(0.7 * before);
     const totals = await store.chunks.totals();
-    for (const number of live) {
-      const { id, plain } = bundledSample(number);
-      expect(await store.chunks.get(id)).toStrictEqual(plain);
-    }
+    for (const { id, plain } of live) expect(await store.chunks.get(id)).toStrictEqual(plain);
     for await (const { ok } of store.chunks.verify()) expect(ok).toBe(true);
     expect(await store.chunks.totals()).toEqual(totals);
-    expect(
-      new Set(await Promise.all(live.map(async (n) => (await disk.locationOf(bundledSample(n).id)).codec))),
-    ).toEqual(new Set(['bundle', 'zstd']));
+    const locations = await Promise.all(live.map(({ id }) => disk.locationOf(id)));
+    expect(new Set(locations.map(({ codec }) => codec))).toEqual(new Set(codecs));
   });
 
   it('leaves packs alone that are mostly live', async () => {

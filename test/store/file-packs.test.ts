@@ -5,7 +5,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { alignedMemory, directBlockBytes, directFlags } from '../../src/store/direct-io.js';
+import { sharedMemory } from '../../src/chunking/index.js';
+import { directBlockBytes, directFlags } from '../../src/store/direct-io.js';
 import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { descriptorsMax } from '../../src/store/pack-descriptors.js';
 import { trailerBytes } from '../../src/store/pack-footer.js';
@@ -151,12 +152,13 @@ it('goes on after writes and reads that the system cut short', async () => {
   }
 });
 
-/** `chunks` as records that lie in a row in memory for direct writes. */
-function recordsInARow(chunks: readonly SampleChunk[]): Uint8Array[] {
-  const memory = alignedMemory(chunks.length * recordBytes);
+/** `chunks` as records that lie in a row in memory for direct writes, from `start` on. */
+function recordsInARow(chunks: readonly SampleChunk[], start = 0): Uint8Array[] {
+  const memory = new Uint8Array(sharedMemory(start + chunks.length * recordBytes).buffer);
   return chunks.map(({ id, encoded }, index) => {
-    memory.set(encodeRecord(id, encoded), index * recordBytes);
-    return memory.subarray(index * recordBytes, (index + 1) * recordBytes);
+    const at = start + index * recordBytes;
+    memory.set(encodeRecord(id, encoded), at);
+    return memory.subarray(at, at + recordBytes);
   });
 }
 
@@ -180,10 +182,12 @@ describe('what lies in blocks', () => {
     const places = await append(packs, chunks.slice(0, 2));
     places.push(...(await packs.append(recordsInARow(chunks.slice(2, 5)))));
     places.push(...(await append(packs, chunks.slice(5, 7))));
-    places.push(...(await packs.append(recordsInARow(chunks.slice(7)))));
-    expect([places[2]?.offset, places[5]?.offset].map((offset) => (offset ?? 1) % directBlockBytes)).toEqual([
-      0, 0,
-    ]);
+    places.push(...(await packs.append(recordsInARow(chunks.slice(7), 1000))));
+    expect(
+      [places[2]?.offset, places[5]?.offset, places[7]?.offset].map(
+        (offset) => (offset ?? 1) % directBlockBytes,
+      ),
+    ).toEqual([0, 0, 1000]);
     expect(directCount()).toBe(1);
     await packs.sync();
     for (const [index, chunk] of chunks.entries())
@@ -205,6 +209,16 @@ describe('what lies in blocks', () => {
     const again = await openDirect(new Disk(), directory, state);
     for (const [index, chunk] of chunks.entries())
       expect(await isServed(again, chunk, places[index])).toBe(true);
+  });
+
+  it('is written as anything else where something else lies before it in its block', async () => {
+    const packs = await openDirect(new Disk(), await scratchDirectory());
+    const [first, ...rest] = recordsInARow(samples.slice(0, 3));
+    const places = await packs.append(rest);
+    expect(directCount()).toBe(0);
+    expect(places[0]?.offset).toBe(packHeaderBytes);
+    expect(await packs.append([first as Uint8Array])).toHaveLength(1);
+    expect(directCount()).toBe(1);
   });
 
   it.each(['open', 'write'] as const)(

@@ -1,4 +1,4 @@
-/** What the frozen stores in `fixtures/` hold: the same in every format, but for a bundle, which came with format 4. */
+/** What the frozen stores in `fixtures/` hold: the same in every format, but for a bundle, which came with format 4, and a run, with 5. */
 import { chunkIdOf, encodeChunk } from '../../src/chunking/index.js';
 import type { RecordChange } from '../../src/store/index.js';
 import { packHeaderBytes, recordHeaderBytes } from '../../src/store/pack-record.js';
@@ -30,7 +30,13 @@ export const fixtureChunks: readonly SampleChunk[] = [
 
 /** In one bundle, in the stores of formats that have them. */
 export const fixtureBundle: readonly SampleChunk[] = [30, 33, 36].map((seed) => sampleChunk(seed, 1200));
-export const firstFormatWithBundles = 4;
+/** In one run, in the stores of formats that have them. */
+export const fixtureRun: readonly SampleChunk[] = [40, 43, 46].map((seed) => sampleChunk(seed, 900));
+
+/** What lies in records of several chunks in a store of format `version`. */
+export function fixtureGroups(version: number): readonly SampleChunk[] {
+  return [...(version < 4 ? [] : fixtureBundle), ...(version < 5 ? [] : fixtureRun)];
+}
 
 export const fixtureRecords: readonly Extract<RecordChange, { value: Uint8Array }>[] = [
   { kind: 'state', key: 'local', value: Uint8Array.of(1, 2, 3) },

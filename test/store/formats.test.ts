@@ -7,7 +7,7 @@ import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import type { Member } from '../../src/store/bundle.js';
+import type { Member } from '../../src/store/chunk-table.js';
 import { packedBytesMin, unsealChunk } from '../../src/store/chunk-value.js';
 import type { Database } from '../../src/store/database.js';
 import { FilePacks, packPath } from '../../src/store/file-packs.js';
@@ -20,16 +20,18 @@ import { packHeaderIn, recordHeaderBytes } from '../../src/store/pack-record.js'
 import { unsealPackState } from '../../src/store/pack-state.js';
 import type { Packs } from '../../src/store/packs.js';
 import {
-  firstFormatWithBundles,
   fixtureBundle,
   fixtureChunks,
+  fixtureGroups,
   fixturePackBytesMax,
   fixtureRecords,
+  fixtureRun,
 } from './fixture-content.js';
 import { editRaw } from './raw-database.js';
+import { giveTogether } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
-const versions = [1, 2, 3, 4];
+const versions = [1, 2, 3, 4, 5];
 const packBytesMax = fixturePackBytesMax;
 /** Chunks that lie in packs today. */
 const packedCount = fixtureChunks.filter(({ encoded }) => encoded.bytes.length >= packedBytesMin).length;
@@ -45,11 +47,11 @@ async function copyOf(version: number): Promise<string> {
 
 /** Opens the store, which was of format `version`, and compares all of it with what it should hold. */
 async function expectWhole(directory: string, version: number): Promise<void> {
-  const bundled = version < firstFormatWithBundles ? [] : fixtureBundle;
+  const grouped = fixtureGroups(version);
   const store = await Store.open(directory, { packBytesMax });
   onTestFinished(() => store.close());
   const totals = await store.chunks.totals();
-  for (const { id, plain, encoded } of [...fixtureChunks, ...bundled]) {
+  for (const { id, plain, encoded } of [...fixtureChunks, ...grouped]) {
     expect(await store.chunks.get(id)).toEqual(plain);
     expect((await store.chunks.getEncoded(id))?.codec).toBe(encoded.codec);
   }
@@ -58,7 +60,7 @@ async function expectWhole(directory: string, version: number): Promise<void> {
     expect(ok, id).toBe(true);
     checked += 1;
   }
-  expect(checked).toBe(fixtureChunks.length + bundled.length);
+  expect(checked).toBe(fixtureChunks.length + grouped.length);
   expect(await store.chunks.totals()).toEqual(totals); // verify has counted again
   for (const { kind, key, value } of fixtureRecords) expect(await store.getRecord(kind, key)).toEqual(value);
   for await (const damage of store.chunks.checkPacks()) expect(damage).toBeUndefined();
@@ -209,7 +211,10 @@ it('writes the bytes of the frozen packs', async () => {
   const packs = await FilePacks.open(directory, state, { bytesMax: packBytesMax });
   const store = await Store.over({ database, packs });
   for (const [index, { id }] of fixtureChunks.entries()) {
-    if (index === fixtureChunks.length - 1) await store.chunks.give([bundle]);
+    if (index === fixtureChunks.length - 1) {
+      await store.chunks.give([bundle]);
+      await giveTogether(store.chunks, fixtureRun);
+    }
     await store.chunks.flush();
     const encoded = await source.chunks.getEncoded(id); // as it was compressed then
     if (encoded !== undefined) await store.chunks.put(id, encoded);
@@ -225,7 +230,7 @@ it('writes the bytes of the frozen packs', async () => {
       raw.getMany([
         totalsKey,
         packStateKey,
-        ...[...fixtureChunks, ...fixtureBundle].map(({ id }) => chunkKey(id)),
+        ...[...fixtureChunks, ...fixtureGroups(formatVersion)].map(({ id }) => chunkKey(id)),
       ]),
     );
   await source.close();

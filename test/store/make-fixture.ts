@@ -4,21 +4,27 @@
  *   node --import ./test/store/typescript-register.js test/store/make-fixture.ts SOURCES OUT
  *
  * SOURCES is the folder `src` of that version, with its dependencies installed, and OUT the directory to make. Format 2
- * wants FORMAT=2 in the environment, because its `Store.open` offers no small packs, and formats 1 to 3 have no bundles.
+ * wants FORMAT=2 in the environment, because its `Store.open` offers no small packs. Formats 1 to 3 have no bundles, and 4 has no runs.
  */
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OpenStore } from '../../src/store/index.js';
-import { fixtureBundle, fixtureChunks, fixturePackBytesMax, fixtureRecords } from './fixture-content.js';
+import {
+  fixtureBundle,
+  fixtureChunks,
+  fixturePackBytesMax,
+  fixtureRecords,
+  fixtureRun,
+} from './fixture-content.js';
 
 const [sources = '', out = ''] = process.argv.slice(2);
 const load = (name: string): Promise<unknown> =>
   import(pathToFileURL(join(resolve(sources), 'store', name)).href);
 const { Store } = (await load('store.ts')) as typeof import('../../src/store/store.js');
 
-const hasBundles = process.env.FORMAT === undefined;
+const hasGroups = process.env.FORMAT === undefined;
 const directory = join(await mkdtemp(join(tmpdir(), 'shoal-fixture-')), 'store');
 // The last chunk and the records stay in the log, the others are in a table.
 for (const [chunks, records] of [
@@ -30,9 +36,10 @@ for (const [chunks, records] of [
     await store.chunks.put(id, encoded);
     await store.chunks.flush();
   }
-  if (records.length === 0 && hasBundles) {
+  if (records.length === 0 && hasGroups) {
     const { giveTogether } = await import('./sample-chunk.js');
     await giveTogether(store.chunks, fixtureBundle);
+    await giveTogether(store.chunks, fixtureRun);
   }
   if (records.length > 0) await store.commit(records, { durable: true });
   await store.close();

@@ -26,10 +26,11 @@ const packBytesMax = packHeaderBytes + 3 * (recordHeaderBytes + chunkBytes);
 const alone = Array.from({ length: 16 }, (_, index) =>
   index % 2 === 0 ? sampleChunk(3 * index + 1, chunkBytes) : sampleChunk(3 * index + 2, 400),
 );
-/** Chunks that lie in bundles, so many in each. */
+/** Chunks that lie in bundles and in runs, so many in each. */
 const bundled = Array.from({ length: 12 }, (_, index) => sampleChunk(300 + 3 * index, 1500));
-const bundleChunks = 3;
-const samples = [...alone, ...bundled];
+const inRuns = Array.from({ length: 12 }, (_, index) => sampleChunk(400 + 3 * index, 1000));
+const groupChunks = 3;
+const samples = [...alone, ...bundled, ...inRuns];
 const records = ['a', 'b', 'c', 'd'].map((key, index) => ({
   kind: 'member' as const,
   key,
@@ -51,7 +52,8 @@ async function storeFiles(scratch: string): Promise<StoreFiles> {
       await store.chunks.put(id, encoded);
       await store.chunks.flush();
     }
-    await giveTogether(store.chunks, bundled.slice(part * bundleChunks, (part + 1) * bundleChunks));
+    for (const grouped of [bundled, inRuns])
+      await giveTogether(store.chunks, grouped.slice(part * groupChunks, (part + 1) * groupChunks));
     await store.chunks.flush();
     await store.commit(records.slice(part, part + 1), { durable: true });
     await store.close(); // the next opening turns the log into a table

@@ -5,12 +5,13 @@ import {
   chunkIdToBytes,
   type EncodedChunk,
   encodeChunk,
+  sharedMemory,
 } from '../../src/chunking/index.js';
 import {
-  alignedMemory,
   type ChunkStore,
+  type FramedRecord,
   RecordMaker,
-  recordsBytesMax,
+  recordRoomBytes,
   recordsIn,
 } from '../../src/store/index.js';
 
@@ -40,19 +41,34 @@ export function sampleChunks(count: number, length = 1000): SampleChunk[] {
 }
 
 /**
- * Gives `samples` as an ingest does: those that shrink in a bundle, as far as they are neighbours.
- * @returns the memory that they lie in
+ * The records that an ingest makes of `samples`, and the memory that they lie in.
+ * @param gapAfter - behind this one lies something that is not wanted
  */
-export async function giveTogether(store: ChunkStore, samples: readonly SampleChunk[]): Promise<Uint8Array> {
-  const plain = Buffer.concat(samples.map((sample) => sample.plain));
-  const memory = alignedMemory(recordsBytesMax(plain.length, samples.length));
-  const maker = new RecordMaker(plain, memory);
+export function recordsOf(
+  samples: readonly SampleChunk[],
+  gapAfter?: number,
+): { readonly memory: Uint8Array; readonly records: readonly FramedRecord[] } {
+  const gap = Buffer.alloc(100, 0xaa);
+  const plain = Buffer.concat(
+    samples.flatMap((sample, index) => (index === gapAfter ? [sample.plain, gap] : [sample.plain])),
+  );
+  const chunksAt = recordRoomBytes(samples.length);
+  const memory = new Uint8Array(sharedMemory(chunksAt + plain.length).buffer);
+  memory.fill(0xbb); // what the last user left
+  memory.set(plain, chunksAt);
+  const maker = new RecordMaker(memory, chunksAt);
   let at = 0;
-  for (const sample of samples) {
+  for (const [index, sample] of samples.entries()) {
     maker.add(chunkIdToBytes(sample.id), at, sample.plain.length);
-    at += sample.plain.length;
+    at += sample.plain.length + (index === gapAfter ? gap.length : 0);
   }
   const members = samples.map(({ id, plain: { length } }) => ({ id, plainLength: length }));
-  await store.give([...recordsIn(maker.finish(), memory, members)]);
+  return { memory, records: [...recordsIn(maker.finish(), memory, members)] };
+}
+
+/** Gives `samples` as an ingest does. @returns the memory that they lie in */
+export async function giveTogether(store: ChunkStore, samples: readonly SampleChunk[]): Promise<Uint8Array> {
+  const { memory, records } = recordsOf(samples);
+  await store.give(records);
   return memory;
 }

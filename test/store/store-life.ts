@@ -1,5 +1,5 @@
 /**
- * The life of a store under a seed, on the crash disk: chunks small and large, alone and in bundles, duplicates, commits durable and not, syncs,
+ * The life of a store under a seed, on the crash disk: chunks small and large, alone and together, duplicates, commits durable and not, syncs,
  * closing and opening again, with packs and logs so small that they are soon full. A ledger says what was promised when,
  * and `checkPromises` holds a store to it after a crash.
  */
@@ -123,12 +123,12 @@ async function put(store: Store, ledger: Ledger, seed: number): Promise<void> {
   await store.chunks.put(id, encoded);
 }
 
-/** Some of those that compress well, in a bundle. */
+/** Some in a bundle or in a run: of those that compress well, or of the others. */
 async function putTogether(store: Store, ledger: Ledger, choice: SeededChoice): Promise<void> {
-  const first = choice.below(distinctChunks / 3);
+  const [first, kind] = [choice.below(distinctChunks / 3), choice.below(3)];
   const seeds = Array.from(
     { length: 1 + choice.below(4) },
-    (_, index) => (3 * (first + index)) % distinctChunks,
+    (_, index) => (3 * (first + index) + kind) % distinctChunks,
   );
   ledger.puts.push(...seeds);
   await giveTogether(store.chunks, seeds.map(sample));

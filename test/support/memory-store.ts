@@ -10,7 +10,6 @@ import {
   encodeChunk,
 } from '../../src/chunking/index.js';
 import { ShoalError } from '../../src/error.js';
-import { decodeBundle } from '../../src/store/bundle.js';
 import type {
   ChunkStore,
   ChunkTotals,
@@ -24,6 +23,8 @@ import type {
   Verdict,
   VerifyOptions,
 } from '../../src/store/index.js';
+import { isGroup } from '../../src/store/pack-location.js';
+import { groupIn } from '../../src/store/pack-record.js';
 
 /** What a stored chunk takes beyond its encoded bytes in the real store. */
 const valueOverheadBytes = 10;
@@ -73,13 +74,11 @@ export class MemoryChunkStore implements ChunkStore {
 
   async give(records: readonly FramedRecord[]): Promise<void> {
     for (const { codec, chunks, bytes } of records) {
-      const bundle = codec === 'bundle' ? decodeBundle(bytes) : undefined;
+      const group = groupIn(codec, bytes);
       for (const { id, plainLength } of chunks)
         await this.put(
           id,
-          codec === 'bundle'
-            ? encodeChunk(bundle?.chunk(id) ?? new Uint8Array(1))
-            : { codec, plainLength, bytes },
+          isGroup(codec) ? encodeChunk(group?.chunk(id) ?? new Uint8Array(1)) : { codec, plainLength, bytes },
         );
     }
   }

@@ -1,23 +1,19 @@
 /**
- * Shows what becomes a bundle, that each chunk of one is read as it was given, and that nothing damaged or made up is
- * believed: by properties over what is given, and by bits flipped anywhere in a record.
+ * Shows what becomes a bundle or a run, that each chunk of one is read as it was given, and that nothing damaged or made up
+ * is believed: by properties over what is given, and by bits flipped anywhere in a record.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { chunkIdOf, chunkIdToBytes, encodeChunk } from '../../src/chunking/index.js';
-import { bundleBytesMax, bundleChunksMax, decodeBundle, sharesOf } from '../../src/store/bundle.js';
-import {
-  type FramedRecord,
-  RecordMaker,
-  rebuildStore,
-  recordsBytesMax,
-  recordsIn,
-  Store,
-} from '../../src/store/index.js';
-import { bundleInRecord, recordHeaderBytes } from '../../src/store/pack-record.js';
-import { giveTogether, type SampleChunk, sampleChunk } from './sample-chunk.js';
+import { chunkBytesMax, chunkIdOf, encodeChunk } from '../../src/chunking/index.js';
+import { bundleBytesMax, bundleChunksMax } from '../../src/store/bundle.js';
+import { sharesOf } from '../../src/store/chunk-table.js';
+import { directBlockBytes, wholeBlocks } from '../../src/store/direct-io.js';
+import { pendingRecord } from '../../src/store/framed-record.js';
+import { type FramedRecord, rebuildStore, recordRoomBytes, Store } from '../../src/store/index.js';
+import { groupIn, groupInRecord, intactRecordIn, recordHeaderBytes } from '../../src/store/pack-record.js';
+import { giveTogether, recordsOf, type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
 
 /** Bytes that shrink, by about half. */
@@ -27,19 +23,8 @@ function shrinking(seed: number, length: number): SampleChunk {
 }
 
 /** How `samples` are divided into records, as codec and count. */
-function recordsOf(samples: readonly SampleChunk[], gapAfter?: number): string[] {
-  const gap = Buffer.alloc(100);
-  const parts = samples.flatMap(({ plain }, index) => (index === gapAfter ? [plain, gap] : [plain]));
-  const plain = Buffer.concat(parts);
-  const memory = new Uint8Array(recordsBytesMax(plain.length, samples.length));
-  const maker = new RecordMaker(plain, memory);
-  let at = 0;
-  for (const [index, sample] of samples.entries()) {
-    maker.add(chunkIdToBytes(sample.id), at, sample.plain.length);
-    at += sample.plain.length + (index === gapAfter ? gap.length : 0);
-  }
-  const { codecs, counts } = maker.finish();
-  return codecs.map((codec, index) => `${codec} ${counts[index]}`);
+function shapesOf(samples: readonly SampleChunk[], gapAfter?: number): string[] {
+  return recordsOf(samples, gapAfter).records.map(({ codec, chunks }) => `${codec} ${chunks.length}`);
 }
 
 async function openStore(directory?: string): Promise<Store> {
@@ -53,14 +38,14 @@ describe('records', () => {
     Array.from({ length: count }, (_, index) => make(index));
 
   it('are bundles of neighbours that shrink', () => {
-    expect(recordsOf(range(5, (index) => shrinking(index, 2000)))).toEqual(['bundle 5']);
-    expect(recordsOf(range(1, (index) => shrinking(index, 2000)))).toEqual(['zstd 1']);
-    expect(recordsOf([])).toEqual([]);
+    expect(shapesOf(range(5, (index) => shrinking(index, 2000)))).toEqual(['bundle 5']);
+    expect(shapesOf(range(1, (index) => shrinking(index, 2000)))).toEqual(['zstd 1']);
+    expect(shapesOf([])).toEqual([]);
   });
 
   it('end where something lies between', () => {
     expect(
-      recordsOf(
+      shapesOf(
         range(5, (index) => shrinking(index, 2000)),
         1,
       ),
@@ -69,18 +54,42 @@ describe('records', () => {
 
   it('are bounded in bytes and in chunks', () => {
     const large = bundleBytesMax / 4;
-    expect(recordsOf(range(6, (index) => shrinking(index, large)))).toEqual(['bundle 4', 'bundle 2']);
-    const many = recordsOf(range(bundleChunksMax + 3, (index) => shrinking(index, 300)));
+    expect(shapesOf(range(6, (index) => shrinking(index, large)))).toEqual(['bundle 4', 'bundle 2']);
+    const many = shapesOf(range(bundleChunksMax + 3, (index) => shrinking(index, 300)));
     expect(many).toEqual([`bundle ${bundleChunksMax}`, 'bundle 3']);
   });
 
-  it('keep what does not shrink by itself, long or short', () => {
-    const random = (length: number) => (index: number) => sampleChunk(3 * index + 1, length);
-    expect(recordsOf(range(3, random(40_000)))).toEqual(['raw 1', 'raw 1', 'raw 1']);
-    expect(recordsOf(range(3, random(900)))).toEqual(['raw 1', 'raw 1', 'raw 1']);
-    expect(recordsOf([shrinking(1, 40_000), shrinking(2, 40_000), ...range(2, random(90_000))])).toEqual([
+  const random = (length: number) => (index: number) => sampleChunk(3 * index + 1, length);
+
+  it('are runs of neighbours that do not shrink, long or short', () => {
+    expect(shapesOf(range(3, random(40_000)))).toEqual(['run 3']);
+    expect(shapesOf(range(3, random(900)))).toEqual(['run 3']);
+    expect(shapesOf(range(5, random(900)), 2)).toEqual(['run 3', 'run 2']);
+    expect(shapesOf(range(1, random(40_000)))).toEqual(['raw 1']);
+    expect(shapesOf(range(bundleChunksMax + 3, random(300)))).toEqual([`run ${bundleChunksMax}`, 'run 3']);
+    expect(shapesOf(range(70, random(chunkBytesMax)))).toEqual(['run 42', 'run 28']);
+  });
+
+  it('are both where both come', () => {
+    const mixed = [...range(2, random(40_000)), ...range(3, (index) => shrinking(index, 2000))];
+    expect(shapesOf([...mixed, sampleChunk(301, 2000)])).toEqual(['run 2', 'bundle 4']);
+    expect(shapesOf([shrinking(1, 40_000), shrinking(2, 40_000), ...range(2, random(90_000))])).toEqual([
       'bundle 4',
     ]);
+  });
+
+  it('leave a run of all chunks where it is', () => {
+    const samples = range(4, random(40_000));
+    const { memory, records } = recordsOf(samples);
+    const { bytes } = records[0] as FramedRecord;
+    const plain = Buffer.concat(samples.map((sample) => sample.plain));
+    const chunksAt = recordRoomBytes(samples.length);
+    const [start, end] = [bytes.byteOffset - recordHeaderBytes, bytes.byteOffset + bytes.length];
+    expect(end).toBe(chunksAt + plain.length);
+    // Whole blocks are written.
+    expect(memory.subarray(start - (start % directBlockBytes), start).every((byte) => byte === 0)).toBe(true);
+    expect(memory.subarray(end, wholeBlocks(end)).every((byte) => byte === 0)).toBe(true);
+    expect(Buffer.compare(memory.subarray(chunksAt, chunksAt + plain.length), plain)).toBe(0);
   });
 });
 
@@ -100,7 +109,7 @@ it('gives each chunk back as it was given: queued, written, after a start, after
         );
         const samples = [...new Map(all.map((sample) => [sample.id, sample])).values()];
         const directory = join(await scratchDirectory(), 'store');
-        let store = await Store.open(directory);
+        let store = await Store.open(directory, { directBytesMin: 1 });
         const expectAll = async (): Promise<void> => {
           for (const { id, plain } of samples) {
             expect(Buffer.compare((await store.chunks.get(id)) ?? plain.subarray(1), plain)).toBe(0);
@@ -120,12 +129,12 @@ it('gives each chunk back as it was given: queued, written, after a start, after
           plainBytes: samples.reduce((sum, { plain }) => sum + plain.length, 0),
         });
         await store.close();
-        store = await Store.open(directory);
+        store = await Store.open(directory, { directBytesMin: 1 });
         await expectAll();
         await store.close();
         const rebuilt = await rebuildStore(directory, { quarantine: join(directory, '..', 'quarantine') });
         expect(rebuilt.findings?.gaps).toBe(0);
-        store = await Store.open(directory);
+        store = await Store.open(directory, { directBytesMin: 1 });
         await expectAll();
         for await (const { ok } of store.chunks.verify()) expect(ok).toBe(true);
         await store.close();
@@ -163,21 +172,22 @@ it('shares out a record to the last byte', () => {
   );
 });
 
-describe('a damaged bundle', () => {
-  it('is no bundle, or gives no wrong chunk that is not found out', () => {
-    const samples = Array.from({ length: 5 }, (_, index) => shrinking(index, 700));
-    const plain = Buffer.concat(samples.map((sample) => sample.plain));
-    const memory = new Uint8Array(recordsBytesMax(plain.length, samples.length));
-    const maker = new RecordMaker(plain, memory);
-    for (const [index, { id }] of samples.entries()) maker.add(chunkIdToBytes(id), index * 700, 700);
-    const members = samples.map(({ id }) => ({ id, plainLength: 700 }));
-    const [given] = recordsIn(maker.finish(), memory, members);
-    const { bytes } = given as FramedRecord;
-    const record = Uint8Array.from(memory.subarray(0, recordHeaderBytes + bytes.length));
-    expect(bundleInRecord(record)?.members).toEqual(members);
+describe.each([
+  ['bundle', shrinking],
+  ['run', (seed: number, length: number): SampleChunk => sampleChunk(3 * seed + 1, length)],
+] as const)('a damaged %s', (codec, sample) => {
+  it('is none, or gives no wrong chunk that is not found out', () => {
+    const samples = Array.from({ length: 5 }, (_, index) => sample(index, 700));
+    const [given] = recordsOf(samples).records;
+    const { bytes, written } = pendingRecord(given as FramedRecord);
+    const record = Uint8Array.from(written);
+    expect(given?.codec).toBe(codec);
+    expect(intactRecordIn(record)?.codec).toBe(codec);
+    expect(groupInRecord(record)?.members).toEqual(given?.chunks);
     for (let bit = 0; bit < record.length * 8; bit += 3) {
       const flipped = record.with(bit >> 3, (record[bit >> 3] as number) ^ (1 << (bit & 7)));
-      const bundle = bundleInRecord(flipped);
+      expect(intactRecordIn(flipped)).toBeUndefined();
+      const bundle = groupInRecord(flipped);
       for (const { id } of samples) {
         const chunk = bundle?.chunk(id);
         // Whoever reads a chunk hashes it. What is left to show is that nothing worse happens than a wrong hash.
@@ -185,15 +195,16 @@ describe('a damaged bundle', () => {
       }
     }
     for (let length = 0; length < record.length; length += 11) {
-      expect(bundleInRecord(record.subarray(0, length))).toBeUndefined();
+      expect(groupInRecord(record.subarray(0, length))).toBeUndefined();
+      expect(intactRecordIn(record.subarray(0, length))).toBeUndefined();
     }
     for (let length = 0; length < bytes.length; length += 11)
-      expect(decodeBundle(bytes.subarray(0, length))).toBeUndefined();
+      expect(groupIn(codec, bytes.subarray(0, length))).toBeUndefined();
   });
 
   it('is said of each chunk in it, and heals chunk by chunk', async () => {
     const directory = join(await scratchDirectory(), 'store');
-    const samples = Array.from({ length: 6 }, (_, index) => shrinking(index, 5000));
+    const samples = Array.from({ length: 6 }, (_, index) => sample(index, 5000));
     let store = await openStore(directory);
     await giveTogether(store.chunks, samples);
     await store.close();
