@@ -3,8 +3,8 @@
  * as files already; a second copy would cost the processor as much as all hashing, and push out what others use.
  *
  * The system wants whole blocks for that: of the file, and of memory. So the memory of an ingest begins at a page, and
- * what is written begins and ends at a block in the pack. Bytes between records that belong to none are zeros, or what was
- * left of others: whoever reads a pack from front to back passes over them.
+ * what is written begins and ends at a block in the pack. Bytes between records that belong to none are zeros: whoever reads
+ * a pack from front to back passes over them.
  */
 import { constants } from 'node:fs';
 import { beginsAtPage } from '../chunking/index.js';
@@ -32,8 +32,8 @@ export interface Blocks {
 
 /**
  * The blocks in which `parts` lie.
- * @returns undefined if they do not lie in a row, or what is before them in its block is not all zeros, or they are not in
- * a `SharedMemory`
+ * @returns undefined if they do not lie in a row, or not all is zeros that is before and behind them in their blocks, or they
+ * are not in a `SharedMemory`
  */
 export function blocksOf(parts: readonly Uint8Array[]): Blocks | undefined {
   const [first] = parts;
@@ -46,7 +46,12 @@ export function blocksOf(parts: readonly Uint8Array[]): Blocks | undefined {
   const before = first.byteOffset % directBlockBytes;
   const start = first.byteOffset - before;
   const bytes = new Uint8Array(first.buffer, start, wholeBlocks(end) - start);
-  return bytes.subarray(0, before).every((byte) => byte === 0) ? { bytes, before } : undefined;
+  const isPadded = isZeros(bytes.subarray(0, before)) && isZeros(bytes.subarray(end - start));
+  return isPadded ? { bytes, before } : undefined;
+}
+
+function isZeros(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** Whether `error` says that this file, or its file system, takes no direct writes. */
