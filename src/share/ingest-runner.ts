@@ -1,6 +1,6 @@
 /**
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
- * longer to start than that takes to do; all later ones in worker threads.
+ * longer to start than that takes to do; all later ones in worker threads, which start meanwhile.
  *
  * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each in a part of
  * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
@@ -64,6 +64,12 @@ export class IngestRunner {
     const jobsMax = this.#workers * memoriesPerWorker;
     this.#slots = new Slots(jobsMax);
     this.#addresses = Array.from({ length: jobsMax }, (_, index) => index * jobMemoryBytes).reverse();
+  }
+
+  /** Starts the workers, for when it is known that there will be more jobs than one. */
+  prepare(): void {
+    this.#pool ??= this.#openPool();
+    this.#pool.catch(() => undefined); // thrown to whoever has a job for it
   }
 
   /** Runs the first phase of `job`, when there is room. */

@@ -71,7 +71,8 @@ export class Ingest {
       telling = telling.then(() => onDone(file, outcome));
       return telling;
     };
-    await forEachConcurrent(jobsOf(files), jobsAhead, async (group) => {
+    await forEachConcurrent(jobsOf(files), jobsAhead, async ({ group, isLast }) => {
+      if (!isLast) this.#runner.prepare();
       const outcomes = await this.#takeTogether(group.map(({ found }) => found));
       for (const [index, file] of group.entries()) await tell(file, outcomes[index] as Outcome);
     });
@@ -192,27 +193,27 @@ export class Ingest {
   }
 }
 
-/** Groups of files whose bytes fit into one window; a long file is alone. */
+/** Groups of files whose bytes fit into one window; a long file is alone, and the last one as far as is known. */
 async function* jobsOf<T extends { readonly found: FoundFile }>(
   files: AsyncIterable<T>,
-): AsyncGenerator<T[]> {
+): AsyncGenerator<{ readonly group: T[]; readonly isLast: boolean }> {
   let group: T[] = [];
   let bytes = 0;
   for await (const file of files) {
     const { size } = file.found.stat;
     if (size > sharedJobFileBytesMax) {
-      yield [file];
+      yield { group: [file], isLast: size <= windowBytes };
       continue;
     }
     if (group.length === filesPerJobMax || bytes + size > windowBytes) {
-      yield group;
+      yield { group, isLast: false };
       group = [];
       bytes = 0;
     }
     group.push(file);
     bytes += size;
   }
-  if (group.length > 0) yield group;
+  if (group.length > 0) yield { group, isLast: true };
 }
 
 async function addParts(
