@@ -32,7 +32,6 @@ const ONE_FILE_PACKAGES = {
   level: '^src/store/',
   chokidar: '^src/folder/',
   'udx-native': '^src/network/',
-  '@peculiar/x509': '^src/network/',
   'zstd-napi': '^src/chunking/',
   'blake3-wasm': '^src/chunking/',
   '@napi-rs/blake-hash': '^src/chunking/',

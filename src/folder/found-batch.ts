@@ -71,6 +71,13 @@ export class FoundBatch {
     return kinds[this.#packed.kinds[index] as number] as Found['kind'];
   }
 
+  /** The path of the last item; undefined for a blocked name that is no path, and if there is none. */
+  get lastPath(): RelPath | undefined {
+    const { paths } = this.#packed;
+    const path = paths.slice(paths.lastIndexOf(separator) + 1) as RelPath;
+    return path === '' ? undefined : path;
+  }
+
   /** Undefined for a blocked name that is no path. */
   pathAt(index: number): RelPath | undefined {
     const path = this.#paths[index] as RelPath;
@@ -109,6 +116,8 @@ export class FoundBatch {
 }
 
 function digestOf({ kinds: codes, paths, stats, texts, names }: PackedBatch): Uint8Array {
-  const rest = JSON.stringify([codes.length, paths, [...texts], [...names]]);
-  return hashBytes(Buffer.concat([codes, stats, Buffer.from(rest)]));
+  const pathBytes = Buffer.from(paths); // well-formed, all of them
+  const front = Uint32Array.of(codes.length, pathBytes.length); // and `stats` is as long as `codes` says
+  const rest = Buffer.from(JSON.stringify([[...texts], [...names]]));
+  return hashBytes(Buffer.concat([Buffer.from(front.buffer), codes, stats, pathBytes, rest]));
 }

@@ -54,7 +54,7 @@ export async function* streamGrowing({ ignore, ...around }: Surroundings): Async
   let batches = 0;
   for await (const batch of streamHere(walkRoot({ ...around, ignore }))) {
     yield batch;
-    const after = batch.length > 0 ? batch.pathAt(batch.length - 1) : undefined;
+    const after = batch.lastPath;
     if (++batches < batchesHere || after === undefined) continue;
     yield* streamFromThread({ ...around, ignoreText: ignore.text, after });
     return;

@@ -75,7 +75,7 @@ export class Endpoint {
 
   /** @throws ShoalError IO when the port cannot be opened */
   static async open(options: EndpointOptions): Promise<Endpoint> {
-    return new Endpoint(options, await tlsIdentityOf(options.device));
+    return new Endpoint(options, tlsIdentityOf(options.device));
   }
 
   private constructor(options: EndpointOptions, identity: SecureContextOptions) {

@@ -91,7 +91,7 @@ class Pass {
           await this.#closeKnown();
           next = ordinal + 1;
         }
-        this.#last = batch.pathAt(batch.length - 1) ?? this.#last;
+        this.#last = batch.lastPath ?? this.#last;
       }
       if (next !== seen?.count) {
         isSame = false;

@@ -61,7 +61,7 @@ export class Sight {
   isClear = true;
 
   add(batch: FoundBatch): void {
-    const end = batch.pathAt(batch.length - 1);
+    const end = batch.lastPath;
     if (end === undefined) this.isClear = false;
     else this.#ends.push(ownText(end));
     this.#digests.push(batch.digest);
