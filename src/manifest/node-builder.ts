@@ -4,7 +4,6 @@
  * of a tree is a function of its entries, whatever the history.
  */
 import { hashBytes } from '../chunking/index.js';
-import { encodeText } from './canonical.js';
 import {
   type ChildItem,
   childItem,
@@ -14,7 +13,7 @@ import {
   nodeOf,
   nodeOverheadBytes,
 } from './node.js';
-import type { RelPath } from './rel-path.js';
+import { pathBytesMax, type RelPath } from './rel-path.js';
 import type { TreeReader } from './tree-reader.js';
 
 /** Derived from the share id, so that nobody can choose names that give a tree of one share a bad shape for all shares. */
@@ -22,19 +21,24 @@ export type TreeKey = Uint8Array;
 
 /** A key ends a node of level n in one of 64^n cases. */
 const bitsALevel = 6;
+const encoder = new TextEncoder();
 
 export class NodeBuilder {
   /** What was made, in order. */
   readonly made: ChildItem[] = [];
   readonly #level: number;
-  readonly #key: TreeKey;
+  /** The key of the tree, and room for a path behind it. */
+  readonly #material: Uint8Array;
+  readonly #pathPart: Uint8Array;
   readonly #reader: TreeReader;
   #items: Item[] = [];
   #bytes = nodeOverheadBytes;
 
   constructor(level: number, key: TreeKey, reader: TreeReader) {
     this.#level = level;
-    this.#key = key;
+    this.#material = new Uint8Array(key.length + pathBytesMax);
+    this.#material.set(key);
+    this.#pathPart = this.#material.subarray(key.length);
     this.#reader = reader;
   }
 
@@ -48,19 +52,19 @@ export class NodeBuilder {
     return this.#bytes + item.bytes.length + itemOverheadBytes <= nodeBytesMax;
   }
 
-  async add(item: Item): Promise<void> {
-    if (!this.hasRoomFor(item)) await this.cut();
-    this.#items.push(item);
-    this.#bytes += item.bytes.length + itemOverheadBytes;
-    if (this.endsNode(item.key)) await this.cut();
+  async add(items: Iterable<Item>): Promise<void> {
+    for (const item of items) {
+      if (!this.hasRoomFor(item)) await this.cut();
+      this.#items.push(item);
+      this.#bytes += item.bytes.length + itemOverheadBytes;
+      if (this.endsNode(item.key)) await this.cut();
+    }
   }
 
   /** Whether `path` ends a node of this level, whatever comes before and after. */
   endsNode(path: RelPath): boolean {
-    const text = encodeText(path);
-    const material = new Uint8Array(this.#key.length + text.length);
-    material.set(this.#key);
-    material.set(text, this.#key.length);
+    const { written } = encoder.encodeInto(path, this.#pathPart);
+    const material = this.#material.subarray(0, this.#material.length - this.#pathPart.length + written);
     return leadingZeroBits(hashBytes(material)) >= bitsALevel * this.#level;
   }
 

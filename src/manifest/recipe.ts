@@ -39,17 +39,19 @@ export class RecipeBuilder {
   }
 
   /**
-   * @param part - a data chunk, 1 to `chunkBytesMax` bytes
+   * @param parts - the next data chunks, 1 to `chunkBytesMax` bytes each
    * @throws ShoalError LIMIT if the file is larger than a recipe can describe
-   * @throws AssertionError if the part is no data chunk: the caller's fault
+   * @throws AssertionError if a part is no data chunk: the caller's fault
    */
-  async add(part: Part): Promise<void> {
-    const isChunk = Number.isInteger(part.length) && part.length >= 1 && part.length <= chunkBytesMax;
-    assert(isChunk, 'A part must be a data chunk.');
-    this.#bytes += part.length;
-    if (this.#bytes > fileBytesMax)
-      throw new ShoalError('LIMIT', `A file can have at most ${fileBytesMax} bytes.`);
-    await this.#push(0, part);
+  async add(parts: Iterable<Part>): Promise<void> {
+    for (const part of parts) {
+      const isChunk = Number.isInteger(part.length) && part.length >= 1 && part.length <= chunkBytesMax;
+      assert(isChunk, 'A part must be a data chunk.');
+      this.#bytes += part.length;
+      if (this.#bytes > fileBytesMax)
+        throw new ShoalError('LIMIT', `A file can have at most ${fileBytesMax} bytes.`);
+      if (this.#push(0, part)) await this.#cut(0);
+    }
   }
 
   /** The recipe of all parts added; the builder is used up. */
@@ -62,11 +64,12 @@ export class RecipeBuilder {
     }
   }
 
-  async #push(depth: number, part: Part): Promise<void> {
+  /** @returns whether a recipe chunk ends here */
+  #push(depth: number, part: Part): boolean {
     const parts = this.#level(depth);
     parts.push(part);
     const isCut = parts.length >= recipeChunkPartsMin && endsChunk(part.id);
-    if (isCut || parts.length === recipeChunkPartsMax) await this.#cut(depth);
+    return isCut || parts.length === recipeChunkPartsMax;
   }
 
   /** Makes a recipe chunk of the parts waiting at `depth`: a part of the next depth. */
@@ -77,7 +80,7 @@ export class RecipeBuilder {
     const bytes = encodeRecipeChunk(depth + 1, parts);
     const id = chunkIdOf(bytes);
     await this.#put(id, bytes);
-    await this.#push(depth + 1, { id, length: sumOf(parts) });
+    if (this.#push(depth + 1, { id, length: sumOf(parts) })) await this.#cut(depth + 1);
   }
 
   #level(depth: number): Part[] {

@@ -112,19 +112,21 @@ class LevelRewrite {
 
   /** Adds the items with the changes up to `limit`; all remaining changes if there is no limit. */
   async #merge(items: readonly Item[], limit: RelPath | undefined): Promise<void> {
+    const merged: Item[] = [];
     let index = 0;
     for (;;) {
       const item = items[index];
       let change = this.#changes[this.#next];
       if (change !== undefined && limit !== undefined && compareRelPath(change.key, limit) > 0)
         change = undefined;
-      if (item === undefined && change === undefined) return;
+      if (item === undefined && change === undefined) break;
       const order = item === undefined ? 1 : change === undefined ? -1 : compareRelPath(item.key, change.key);
       const chosen = order < 0 ? item : change?.item;
       if (order <= 0) index++;
       if (order >= 0) this.#next++;
-      if (chosen !== undefined) await this.#builder.add(chosen);
+      if (chosen !== undefined) merged.push(chosen);
     }
+    await this.#builder.add(merged);
   }
 }
 

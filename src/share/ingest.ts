@@ -10,7 +10,7 @@
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
-import { type NewContent, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
+import { type NewContent, type Part, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
 import { recordsIn } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import { filesPerJobMax, type PieceCut } from './ingest-job.js';
@@ -34,6 +34,12 @@ export type Outcome =
   /** It changed under every reading, or no regular file stands there any more. */
   | { readonly outcome: 'unsettled' }
   | { readonly outcome: 'unreadable'; readonly reason: string };
+
+/** What became of a file. */
+export interface Done<T> {
+  readonly file: T;
+  readonly outcome: Outcome;
+}
 
 /** A file that goes on changing is given up after this many readings, and looked at again later. */
 const readingsMax = 3;
@@ -61,20 +67,20 @@ export class Ingest {
     this.#signal = signal;
   }
 
-  /** Takes in `files`, and tells what became of each, in any order, one at a time. */
+  /** Takes in `files`, and tells what became of them, in any order, some at a time. */
   async takeAll<T extends { readonly found: FoundFile }>(
     files: AsyncIterable<T>,
-    onDone: (file: T, outcome: Outcome) => Promise<void>,
+    onDone: (done: readonly Done<T>[]) => Promise<void>,
   ): Promise<void> {
     let telling = Promise.resolve();
-    const tell = (file: T, outcome: Outcome): Promise<void> => {
-      telling = telling.then(() => onDone(file, outcome));
+    const tell = (done: readonly Done<T>[]): Promise<void> => {
+      telling = telling.then(() => onDone(done));
       return telling;
     };
     await forEachConcurrent(jobsOf(files), jobsAhead, async ({ group, isLast }) => {
       if (!isLast) this.#runner.prepare();
       const outcomes = await this.#takeTogether(group.map(({ found }) => found));
-      for (const [index, file] of group.entries()) await tell(file, outcomes[index] as Outcome);
+      await tell(group.map((file, index) => ({ file, outcome: outcomes[index] as Outcome })));
     });
   }
 
@@ -110,7 +116,7 @@ export class Ingest {
     if (piece.outcome === 'unreadable') return piece;
     if (piece.outcome === 'changed' || !piece.isEnd) return this.#takeAlone(path, readingsMax - 1);
     const recipe = this.#newRecipe();
-    await addParts(recipe, ids, piece.lengths);
+    await recipe.add(partsOf(ids, piece.lengths));
     return taken(piece.stat, await recipe.finish());
   }
 
@@ -144,7 +150,7 @@ export class Ingest {
           () => keeping.delete(kept),
           (error: unknown) => failures.push(error),
         );
-        adding = adding.then(async () => addParts(recipe, await kept, lengths));
+        adding = adding.then(async () => recipe.add(partsOf(await kept, lengths)));
         adding.catch((error: unknown) => failures.push(error));
         if (piece.outcome === 'unreadable') return piece;
         if (piece.outcome === 'changed') return undefined;
@@ -216,12 +222,8 @@ async function* jobsOf<T extends { readonly found: FoundFile }>(
   if (group.length > 0) yield { group, isLast: true };
 }
 
-async function addParts(
-  recipe: RecipeBuilder,
-  ids: readonly ChunkId[],
-  lengths: readonly number[],
-): Promise<void> {
-  for (const [index, id] of ids.entries()) await recipe.add({ id, length: lengths[index] as number });
+function partsOf(ids: readonly ChunkId[], lengths: readonly number[]): Part[] {
+  return ids.map((id, index) => ({ id, length: lengths[index] as number }));
 }
 
 function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {

@@ -19,7 +19,14 @@ import {
 } from '../manifest/index.js';
 import { type Difference, differences } from './differences.js';
 import { fileContent } from './file-content.js';
-import { type FoundFile, Ingest, type Ingested, ingestedWithoutReading, type Outcome } from './ingest.js';
+import {
+  type Done,
+  type FoundFile,
+  Ingest,
+  type Ingested,
+  ingestedWithoutReading,
+  type Outcome,
+} from './ingest.js';
 import type { StatRecord } from './records.js';
 import type { Replica } from './replica.js';
 import { doubtReason, isKnownDoubt, mustLeave } from './rot.js';
@@ -111,7 +118,7 @@ class Scan {
     const { files } = await replica.tree.totals(replica.root);
     try {
       for (const under of places) {
-        await this.#ingest.takeAll(this.#filesToRead(under), (file, outcome) => this.#onRead(file, outcome));
+        await this.#ingest.takeAll(this.#filesToRead(under), (done) => this.#onRead(done));
       }
     } finally {
       await this.#ingest.close();
@@ -149,15 +156,23 @@ class Scan {
     for await (const difference of pass) {
       const { found } = difference;
       if (found === undefined) this.#missing.push(difference);
-      else if (await isKnownDoubt(replica, difference.entry, found))
+      else if (difference.entry !== undefined && (await isKnownDoubt(replica, difference.entry, found)))
         this.#block(difference.path, doubtReason);
       else if (isFile(difference)) yield difference;
-      else if (found.kind !== 'file')
-        await this.#add({ difference, ingested: ingestedWithoutReading(found) });
+      else if (found.kind !== 'file') {
+        this.#results.push({ difference, ingested: ingestedWithoutReading(found) });
+        if (this.#results.length >= resultsPerCommit) await this.#flush();
+      }
     }
   }
 
-  async #onRead(difference: FileDifference, outcome: Outcome): Promise<void> {
+  async #onRead(done: readonly Done<FileDifference>[]): Promise<void> {
+    for (const { file, outcome } of done) this.#noteRead(file, outcome);
+    this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
+    if (this.#results.length >= resultsPerCommit) await this.#flush();
+  }
+
+  #noteRead(difference: FileDifference, outcome: Outcome): void {
     switch (outcome.outcome) {
       case 'unsettled':
         this.#defer(difference.path);
@@ -168,14 +183,8 @@ class Scan {
       case 'taken':
         this.#files++;
         this.#bytes += outcome.ingested.stat?.size ?? 0;
-        this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
-        await this.#add({ difference, ingested: outcome.ingested });
+        this.#results.push({ difference, ingested: outcome.ingested });
     }
-  }
-
-  async #add(result: Result): Promise<void> {
-    this.#results.push(result);
-    if (this.#results.length >= resultsPerCommit) await this.#flush();
   }
 
   async #flush(): Promise<void> {
@@ -197,16 +206,21 @@ class Scan {
         this.#defer(path);
         continue;
       }
-      const restored = await this.#restoreIfTorn(difference, ingested);
-      if (restored !== undefined) {
-        stats.set(path, { stat: restored, racy: false });
-        this.#isSettled = false;
-        continue;
-      }
-      if (ingested.stat !== undefined && (await mustLeave(replica, entry, ingested.stat, ingested.content))) {
-        this.#leaveInDoubt(path);
-        doubts.set(path, ingested.stat);
-        continue;
+      if (entry !== undefined) {
+        const restored = await this.#restoreIfTorn(difference, ingested);
+        if (restored !== undefined) {
+          stats.set(path, { stat: restored, racy: false });
+          this.#isSettled = false;
+          continue;
+        }
+        if (
+          ingested.stat !== undefined &&
+          (await mustLeave(replica, entry, ingested.stat, ingested.content))
+        ) {
+          this.#leaveInDoubt(path);
+          doubts.set(path, ingested.stat);
+          continue;
+        }
       }
       const next = this.#nextEntry(path, entry, ingested);
       if (next !== undefined && !this.#options.mayWrite) {

@@ -85,7 +85,7 @@ export class ChunkWriter {
   private async tell({ added, replaced, values, stored }: AppendedBatch): Promise<void> {
     if (values.length === 0) return;
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
-    const totals = [...added, ...replaced.keys()].map(totalsOf).reduce(addTotals, before);
+    const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
     await this.database.write([...values, { type: 'put', key: totalsKey, value: sealTotals(totals) }], {
       sync: false,
     });
@@ -198,8 +198,13 @@ export class ChunkWriter {
   }
 }
 
-function totalsOf({ storedBytes, plainLength }: PendingChunk): ChunkTotals {
-  return { chunks: 1, bytes: storedBytes, plainBytes: plainLength };
+function totalsOf(chunks: readonly PendingChunk[]): ChunkTotals {
+  let [bytes, plainBytes] = [0, 0];
+  for (const { storedBytes, plainLength } of chunks) {
+    bytes += storedBytes;
+    plainBytes += plainLength;
+  }
+  return { chunks: chunks.length, bytes, plainBytes };
 }
 
 /** What the database holds, by reading all of its chunks' values. */

@@ -105,7 +105,7 @@ async function vectors(): Promise<Vectors> {
   const builder = new RecipeBuilder(
     async (id, bytes) => void chunks.push(`${id} ${chunkIdOf(bytes) === id}`),
   );
-  for (let i = 0; i < 1000; i++) await builder.add({ id: idOf(`part ${i}`), length: 65_536 });
+  await builder.add(Array.from({ length: 1000 }, (_, i) => ({ id: idOf(`part ${i}`), length: 65_536 })));
   const recipe = await builder.finish();
   made['recipe of 1000 parts: chunks'] = chunks.join('\n');
   made['recipe of 1000 parts'] =

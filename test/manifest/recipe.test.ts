@@ -21,7 +21,7 @@ async function build(
   nodes = new MemoryNodes(),
 ): Promise<{ recipe: Recipe; nodes: MemoryNodes }> {
   const builder = new RecipeBuilder((id, bytes) => nodes.put(id, bytes));
-  for (const part of list) await builder.add(part);
+  await builder.add(list);
   return { recipe: await builder.finish(), nodes };
 }
 
@@ -97,7 +97,7 @@ describe('a recipe', () => {
   it('takes only parts that are chunks', async () => {
     const builder = new RecipeBuilder(async () => undefined);
     for (const length of [0, -1, 1.5, chunkBytesMax + 1]) {
-      await expect(builder.add({ id: idOf('x'), length })).rejects.toThrow('data chunk');
+      await expect(builder.add([{ id: idOf('x'), length }])).rejects.toThrow('data chunk');
     }
   });
 });

@@ -39,7 +39,7 @@ export async function dialRogue(share: ShareId, address: string): Promise<Rogue>
 export async function secureRogue(rogue: Rogue, wrong: ConnectionOptions = {}): Promise<TLSSocket> {
   const tls = connect({
     socket: new StreamAdapter(rogue.stream),
-    ...(await tlsIdentityOf(generateKeyPair())),
+    ...tlsIdentityOf(generateKeyPair()),
     ALPNProtocols: ['shoal/1'],
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,

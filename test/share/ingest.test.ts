@@ -51,8 +51,8 @@ async function* each(files: readonly FoundFile[]): AsyncGenerator<{ found: Found
 /** What became of `files`, all taken in at once. */
 async function takeAll(files: readonly FoundFile[]): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  await ingest.takeAll(each(files), async ({ found: { path } }, outcome) => {
-    outcomes.set(path, outcome);
+  await ingest.takeAll(each(files), async (done) => {
+    for (const { file, outcome } of done) outcomes.set(file.found.path, outcome);
   });
   return outcomes;
 }
