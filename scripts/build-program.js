@@ -7,8 +7,8 @@ import { rolldown } from 'rolldown';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = `${root}dist/program`;
 
-/** Packages that find files of their own beside them: binaries, worker threads, `package.json`. */
-const external = [/^@oclif\//, /^@napi-rs\//, 'blake3-wasm', 'level', 'piscina', 'udx-native', /^zstd-napi/];
+/** Packages that find files of their own beside them, binaries or worker threads; and what oclif asks for and need not get. */
+const external = [/^@napi-rs\//, 'blake3-wasm', 'level', 'piscina', 'udx-native', /^zstd-napi/, 'typescript'];
 
 const bundle = await rolldown({
   cwd: root,
