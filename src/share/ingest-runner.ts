@@ -6,7 +6,6 @@
  * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
  * copied from thread to thread, or left to the garbage collector.
  */
-import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
@@ -51,19 +50,16 @@ export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
   readonly #workers = Math.min(availableParallelism(), workersMax);
-  readonly #slots: Slots;
+  readonly #jobsMax = this.#workers * memoriesPerWorker;
   #memory: SharedMemory | undefined;
-  /** Of its parts that no job uses. */
-  readonly #addresses: number[];
+  /** The addresses of its parts. */
+  readonly #slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
   #pool: Promise<Piscina> | undefined;
   #isFirst = true;
 
   constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
     this.#folder = folder;
     this.#cutting = cutting;
-    const jobsMax = this.#workers * memoriesPerWorker;
-    this.#slots = new Slots(jobsMax);
-    this.#addresses = Array.from({ length: jobsMax }, (_, index) => index * jobMemoryBytes).reverse();
   }
 
   /** Starts the workers, for when it is known that there will be more jobs than one. */
@@ -74,15 +70,10 @@ export class IngestRunner {
 
   /** Runs the first phase of `job`, when there is room. */
   async start(job: Job): Promise<StartedJob> {
-    await this.#slots.take();
-    const address = this.#addresses.pop();
-    assert(address !== undefined, 'there are as many parts as slots');
-    const end = (): void => {
-      this.#addresses.push(address);
-      this.#slots.give();
-    };
+    const address = await this.#slots.take();
+    const end = (): void => this.#slots.give(address);
     try {
-      this.#memory ??= sharedMemory(this.#workers * memoriesPerWorker * jobMemoryBytes);
+      this.#memory ??= sharedMemory(this.#jobsMax * jobMemoryBytes);
       const place: JobMemory = { memory: this.#memory, address };
       if (!this.#isFirst) return await this.#startInWorker(job, place, end);
       this.#isFirst = false;

@@ -161,7 +161,7 @@ class Scan {
       else if (isFile(difference)) yield difference;
       else if (found.kind !== 'file') {
         this.#results.push({ difference, ingested: ingestedWithoutReading(found) });
-        if (this.#results.length >= resultsPerCommit) await this.#flush();
+        await this.#flushIfMany();
       }
     }
   }
@@ -169,7 +169,7 @@ class Scan {
   async #onRead(done: readonly Done<FileDifference>[]): Promise<void> {
     for (const { file, outcome } of done) this.#noteRead(file, outcome);
     this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
-    if (this.#results.length >= resultsPerCommit) await this.#flush();
+    await this.#flushIfMany();
   }
 
   #noteRead(difference: FileDifference, outcome: Outcome): void {
@@ -185,6 +185,10 @@ class Scan {
         this.#bytes += outcome.ingested.stat?.size ?? 0;
         this.#results.push({ difference, ingested: outcome.ingested });
     }
+  }
+
+  async #flushIfMany(): Promise<void> {
+    if (this.#results.length >= resultsPerCommit) await this.#flush();
   }
 
   async #flush(): Promise<void> {

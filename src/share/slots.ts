@@ -1,20 +1,20 @@
-/** A counting semaphore: at most `count` are taken, who comes then waits for one, in order. */
-export class Slots {
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
+/** Things that are lent to one at a time: who comes when all are lent waits for one, in order. The latest given back goes first. */
+export class Slots<T> {
+  readonly #waiting: ((slot: T) => void)[] = [];
+  readonly #free: T[];
 
-  constructor(count: number) {
-    this.#free = count;
+  constructor(slots: readonly T[]) {
+    this.#free = [...slots];
   }
 
-  async take(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  async take(): Promise<T> {
+    if (this.#free.length > 0) return this.#free.pop() as T;
+    return new Promise<T>((resolve) => this.#waiting.push(resolve));
   }
 
-  give(): void {
+  give(slot: T): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
+    if (next === undefined) this.#free.push(slot);
+    else next(slot);
   }
 }

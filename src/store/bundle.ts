@@ -5,14 +5,21 @@
  * Body of the record: table (chunk-table.ts) | one zstd frame of the bytes of all chunks, in order.
  */
 import { compressFrame, decompressFrame, frameContentBytesMax } from '../chunking/index.js';
-import { type ChunkGroup, groupOf, membersIn, plainBytesOf, tableBytes, writeTable } from './chunk-table.js';
+import {
+  type ChunkGroup,
+  groupOf,
+  groupTableBytesMax,
+  membersIn,
+  plainBytesOf,
+  tableBytes,
+  writeTable,
+} from './chunk-table.js';
 
 /** Most plain bytes in one: what has to be decoded for any chunk of it. */
 export const bundleBytesMax = frameContentBytesMax;
-export const bundleChunksMax = 256;
 
 /** Longest body of a record. */
-export const bundleBodyBytesMax = tableBytes(bundleChunksMax) + bundleBytesMax;
+export const bundleBodyBytesMax = groupTableBytesMax + bundleBytesMax;
 
 /**
  * Level 1 of zstd: chunks of Debian's linux-source-6.1 in bundles take 225 MiB and 2.6 processor seconds so, 212 and 3.6 at level 3,
@@ -22,7 +29,7 @@ const zstdLevel = 1;
 
 /**
  * Makes the body of a bundle.
- * @param ids - 32 bytes for each chunk, `bundleChunksMax` of them at most
+ * @param ids - 32 bytes for each chunk, `groupChunksMax` of them at most
  * @param lengths - of the chunks
  * @param plain - all their bytes, `bundleBytesMax` at most
  * @param into - as long as table and `plain`, which it may overlap; its front holds the body afterwards
@@ -44,7 +51,7 @@ export function encodeBundle(
 
 /** The bundle in `body`; undefined if it is none. */
 export function decodeBundle(body: Uint8Array): ChunkGroup | undefined {
-  const members = membersIn(body, bundleChunksMax);
+  const members = membersIn(body);
   if (members === undefined) return undefined;
   const plainLength = plainBytesOf(members);
   if (plainLength > bundleBytesMax) return undefined;

@@ -7,7 +7,11 @@
 import { type ChunkId, chunkBytesMax, chunkIdBytes, chunkIdFromBytes, hashBytes } from '../chunking/index.js';
 
 const countBytes = 4;
-export const memberBytes = chunkIdBytes + 4;
+const memberBytes = chunkIdBytes + 4;
+/** Most chunks in one record. */
+export const groupChunksMax = 256;
+/** Longest table. */
+export const groupTableBytesMax = countBytes + groupChunksMax * memberBytes;
 
 /** What a table says of a chunk. */
 export interface Member {
@@ -46,12 +50,12 @@ export function tableIdOf(body: Uint8Array, count: number): Uint8Array {
   return hashBytes(body.subarray(0, tableBytes(count)));
 }
 
-/** The chunks that the table at the front of `body` names; undefined if there is none of `countMax` chunks at most. */
-export function membersIn(body: Uint8Array, countMax: number): Member[] | undefined {
+/** The chunks that the table at the front of `body` names; undefined if it is none. */
+export function membersIn(body: Uint8Array): Member[] | undefined {
   if (body.length < countBytes) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const count = view.getUint32(0, true);
-  if (count === 0 || count > countMax || tableBytes(count) > body.length) return undefined;
+  if (count === 0 || count > groupChunksMax || tableBytes(count) > body.length) return undefined;
   const members: Member[] = [];
   for (let at = countBytes; at < tableBytes(count); at += memberBytes) {
     const id = chunkIdFromBytes(body.subarray(at, at + chunkIdBytes));

@@ -1,6 +1,6 @@
 /**
  * The bytes of a pack: a header, then records one after another, then, once it is finished, a footer (pack-footer.ts).
- * Each record says enough for an index to be made from the packs alone, and its checksum covers all of it.
+ * Each record says enough for an index to be made from the packs alone, and its checksum covers all that no chunk id covers.
  *
  * Header: magic `ShoalPak` | format (4) | id of the store (16) | number of the pack (4) | CRC-32 of what precedes (4).
  * Record: magic `ShRc` | codec (1: 0 raw, 1 zstd, 2 bundle, 3 run) | plain length (4) | encoded length (4) | chunk id, or id
@@ -21,9 +21,9 @@ import {
   type EncodedChunk,
 } from '../chunking/index.js';
 import { bundleBodyBytesMax, bundleBytesMax, decodeBundle } from './bundle.js';
-import { type ChunkGroup, tableBytes } from './chunk-table.js';
+import { type ChunkGroup, groupTableBytesMax, tableBytes } from './chunk-table.js';
 import { isGroup, type PackLocation, type RecordCodec } from './pack-location.js';
-import { decodeRun, runBodyBytesMax, runBytesMax, runChunksMax } from './run.js';
+import { decodeRun, runBodyBytesMax, runBytesMax } from './run.js';
 
 const packMagic = Buffer.from('ShoalPak', 'latin1');
 const packFormat = 1;
@@ -98,7 +98,7 @@ export function fieldsIn(fields: Uint8Array): RecordFields | undefined {
   const encodedLength = view.getUint32(encodedLengthAt - fieldsAt, true);
   if (codec === undefined || plainLength > plainBytesMax[codec] || encodedLength === 0) return undefined;
   // Not even a bundle is longer, with its table.
-  if (encodedLength > plainLength + (codec === 'run' ? tableBytes(runChunksMax) : 0)) return undefined;
+  if (encodedLength > plainLength + (codec === 'run' ? groupTableBytesMax : 0)) return undefined;
   const id = chunkIdFromBytes(fields.slice(idAt - fieldsAt, fieldsBytes));
   return { id, codec, plainLength, encodedLength };
 }

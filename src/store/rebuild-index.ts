@@ -15,8 +15,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type ChunkId, chunkIdFromBytes } from '../chunking/index.js';
 import { ShoalError, systemCode } from '../error.js';
-import { bundleChunksMax } from './bundle.js';
-import { membersIn, sharesOf, tableBytes, tableIdOf } from './chunk-table.js';
+import { groupTableBytesMax, membersIn, sharesOf, tableIdOf } from './chunk-table.js';
 import { checkChunk, checkGrouped, sealLocation, unsealChunk } from './chunk-value.js';
 import type { Database, Operation } from './database.js';
 import { wholeBlocks } from './direct-io.js';
@@ -29,15 +28,14 @@ import { type GroupCodec, isGroup, type PackLocation, type RecordPlace } from '.
 import { noteOperation } from './pack-note.js';
 import { chunkInRecord, groupIn, packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { scanRecords } from './pack-scan.js';
-import { placesIn, runChunksMax } from './run.js';
+import { placesIn } from './run.js';
 import { unsealValue } from './sealed-value.js';
 
 /** Operations that are written together. */
 const batchOperationsMax = 4096;
 const recordTable = 0x72; // 'r'
-const groupChunksMax = Math.max(bundleChunksMax, runChunksMax);
 /** Bytes of a record in which any table ends. */
-const tableEndMax = recordHeaderBytes + tableBytes(groupChunksMax);
+const tableEndMax = recordHeaderBytes + groupTableBytesMax;
 const notFromRepair = [recordRange('ticket'), recordRange('stat'), recordRange('seen')];
 
 /** Collects what is written to a new database, in batches. */
@@ -215,7 +213,7 @@ function groupedIn(
 ): RecordChunks {
   const { codec } = location;
   const body = front.subarray(recordHeaderBytes);
-  const members = membersIn(body, groupChunksMax);
+  const members = membersIn(body);
   if (members === undefined || chunkIdFromBytes(tableIdOf(body, members.length)) !== tableId)
     return nothingIn;
   const lengths = members.map(({ plainLength }) => plainLength);

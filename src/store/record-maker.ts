@@ -8,8 +8,8 @@
  */
 import assert from 'node:assert/strict';
 import { type Codec, chunkIdBytes, compressFrame, seemsCompressible } from '../chunking/index.js';
-import { bundleBytesMax, bundleChunksMax } from './bundle.js';
-import { type Member, tableBytes } from './chunk-table.js';
+import { bundleBytesMax } from './bundle.js';
+import { groupChunksMax, type Member, tableBytes } from './chunk-table.js';
 import { directBlockBytes, wholeBlocks } from './direct-io.js';
 import {
   type FramedRecord,
@@ -20,15 +20,12 @@ import {
   runFrameBytes,
 } from './framed-record.js';
 import type { GroupCodec, RecordCodec } from './pack-location.js';
-import { runBytesMax, runChunksMax } from './run.js';
+import { runBytesMax } from './run.js';
 
 /** Level for a chunk that found no neighbours. */
 const zstdLevel = 3;
 
-const groupMax: Record<GroupCodec, { readonly chunks: number; readonly bytes: number }> = {
-  bundle: { chunks: bundleChunksMax, bytes: bundleBytesMax },
-  run: { chunks: runChunksMax, bytes: runBytesMax },
-};
+const groupBytesMax: Record<GroupCodec, number> = { bundle: bundleBytesMax, run: runBytesMax };
 
 /** What the records of `count` chunks take beyond them at most, in whole blocks. */
 export function recordRoomBytes(count: number): number {
@@ -120,8 +117,8 @@ export class RecordMaker {
   }
 
   private isNext(start: number, length: number): boolean {
-    const { chunks, bytes } = groupMax[this.codec];
-    return start === this.end && this.ids.length < chunks && start + length - this.start <= bytes;
+    const fits = this.ids.length < groupChunksMax && start + length - this.start <= groupBytesMax[this.codec];
+    return start === this.end && fits;
   }
 
   /** Ends the bundle or the run. */

@@ -5,19 +5,24 @@
  *
  * Body of the record: table (chunk-table.ts) | the bytes of the chunks, in order.
  */
-import { windowBytes } from '../chunking/index.js';
-import { type ChunkGroup, groupOf, membersIn, plainBytesOf, tableBytes } from './chunk-table.js';
+import {
+  type ChunkGroup,
+  groupOf,
+  groupTableBytesMax,
+  membersIn,
+  plainBytesOf,
+  tableBytes,
+} from './chunk-table.js';
 
-/** Most plain bytes in one: all that is read at a time. */
-export const runBytesMax = windowBytes;
-export const runChunksMax = 256;
+/** Most plain bytes in one. A part of the format: as much as is read at a time today. */
+export const runBytesMax = 4 * 1024 * 1024;
 
 /** Longest body of a record. */
-export const runBodyBytesMax = tableBytes(runChunksMax) + runBytesMax;
+export const runBodyBytesMax = groupTableBytesMax + runBytesMax;
 
 /** The run in `body`; undefined if it is none. */
 export function decodeRun(body: Uint8Array): ChunkGroup | undefined {
-  const members = membersIn(body, runChunksMax);
+  const members = membersIn(body);
   if (members === undefined) return undefined;
   const plain = body.subarray(tableBytes(members.length));
   return plain.length === plainBytesOf(members) ? groupOf(members, plain) : undefined;

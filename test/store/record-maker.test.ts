@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { chunkBytesMax, chunkIdOf, encodeChunk } from '../../src/chunking/index.js';
-import { bundleBytesMax, bundleChunksMax } from '../../src/store/bundle.js';
-import { sharesOf } from '../../src/store/chunk-table.js';
+import { bundleBytesMax } from '../../src/store/bundle.js';
+import { groupChunksMax, sharesOf } from '../../src/store/chunk-table.js';
 import { directBlockBytes, wholeBlocks } from '../../src/store/direct-io.js';
 import { pendingRecord } from '../../src/store/framed-record.js';
 import { type FramedRecord, rebuildStore, recordRoomBytes, Store } from '../../src/store/index.js';
@@ -55,8 +55,8 @@ describe('records', () => {
   it('are bounded in bytes and in chunks', () => {
     const large = bundleBytesMax / 4;
     expect(shapesOf(range(6, (index) => shrinking(index, large)))).toEqual(['bundle 4', 'bundle 2']);
-    const many = shapesOf(range(bundleChunksMax + 3, (index) => shrinking(index, 300)));
-    expect(many).toEqual([`bundle ${bundleChunksMax}`, 'bundle 3']);
+    const many = shapesOf(range(groupChunksMax + 3, (index) => shrinking(index, 300)));
+    expect(many).toEqual([`bundle ${groupChunksMax}`, 'bundle 3']);
   });
 
   const random = (length: number) => (index: number) => sampleChunk(3 * index + 1, length);
@@ -66,7 +66,7 @@ describe('records', () => {
     expect(shapesOf(range(3, random(900)))).toEqual(['run 3']);
     expect(shapesOf(range(5, random(900)), 2)).toEqual(['run 3', 'run 2']);
     expect(shapesOf(range(1, random(40_000)))).toEqual(['raw 1']);
-    expect(shapesOf(range(bundleChunksMax + 3, random(300)))).toEqual([`run ${bundleChunksMax}`, 'run 3']);
+    expect(shapesOf(range(groupChunksMax + 3, random(300)))).toEqual([`run ${groupChunksMax}`, 'run 3']);
     expect(shapesOf(range(70, random(chunkBytesMax)))).toEqual(['run 42', 'run 28']);
   });
 
@@ -162,7 +162,7 @@ it('puts in the database only what is lacking of a bundle', async () => {
 });
 
 it('shares out a record to the last byte', () => {
-  const lengths = fc.array(fc.integer({ min: 1, max: 98_304 }), { minLength: 1, maxLength: bundleChunksMax });
+  const lengths = fc.array(fc.integer({ min: 1, max: 98_304 }), { minLength: 1, maxLength: groupChunksMax });
   fc.assert(
     fc.property(lengths, fc.integer({ min: 50, max: 280_000 }), (plain, record) => {
       const shares = sharesOf(plain, record);
