@@ -5,10 +5,10 @@
  * With minimal lengths enforced and without maps, floats, tags and indefinite lengths, every value has exactly one
  * encoding. Decoding is bounded: depth, and counts against the bytes that are there, before anything is allocated.
  */
-import { type DecodeOptions, decode, encode, Tokenizer } from 'cborg';
+import { type DecodeOptions, decode, Tokenizer } from 'cborg';
 import { malformed } from './malformed.js';
 
-export type Canonical = number | bigint | boolean | null | Uint8Array | readonly Canonical[];
+export { type Canonical, encodeCanonical } from './canonical-writer.js';
 
 /** Deepest nesting in any of our formats, with one to spare. */
 const nestingMax = 5;
@@ -29,11 +29,6 @@ const decodeOptions = {
 } satisfies DecodeOptions;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-export function encodeCanonical(value: Canonical): Uint8Array {
-  const bytes = encode(value);
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
 
 /** @throws ShoalError MALFORMED unless `bytes` is the one encoding of a value, and at most `bytesMax` long */
 export function decodeCanonical(bytes: Uint8Array, what: string, bytesMax: number): unknown {

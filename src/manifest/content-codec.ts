@@ -1,5 +1,5 @@
 /** The canonical fields of what a write puts at a path: the tail of an entry's encoding, and what names a conflict copy. */
-import { type Canonical, encodeCanonical, encodeText, type FieldReader } from './canonical.js';
+import { type Canonical, encodeCanonical, type FieldReader } from './canonical.js';
 import type { FileContent, NewContent, SymlinkContent } from './entry.js';
 import { fileBytesMax, partFields, readRecipe } from './recipe-codec.js';
 
@@ -11,7 +11,7 @@ export function contentFields(content: NewContent): Canonical[] {
     case 'file':
       return [content.executable, content.size, content.recipe.depth, partFields(content.recipe.parts)];
     case 'symlink':
-      return [encodeText(content.target)];
+      return [content.target];
     case 'directory':
       return [];
   }

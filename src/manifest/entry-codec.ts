@@ -18,7 +18,6 @@ import {
   decodeCanonical,
   decodeText,
   encodeCanonical,
-  encodeText,
   equalBytes,
   FieldReader,
   hexToBytes,
@@ -52,10 +51,10 @@ export function encodeEntry(entry: Entry): Uint8Array {
       },
     );
   }
-  const fields: Canonical[] = [kindCodes[entry.kind], encodeText(entry.path), ...versionFields(entry)];
+  const fields: Canonical[] = [kindCodes[entry.kind], entry.path, ...versionFields(entry)];
   if (entry.kind !== 'deleted') fields.push(writeFields(entry.writes));
   if (entry.kind === 'file' || entry.kind === 'symlink') {
-    fields.push(entry.conflictOf === undefined ? null : encodeText(entry.conflictOf));
+    fields.push(entry.conflictOf ?? null);
   }
   if (entry.kind !== 'deleted') fields.push(...contentFields(entry));
   const bytes = encodeCanonical(fields);

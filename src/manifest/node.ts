@@ -11,7 +11,7 @@
 import { strict as assert } from 'node:assert';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
-import { type Canonical, decodeCanonical, encodeCanonical, encodeText, FieldReader } from './canonical.js';
+import { type Canonical, decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
 import type { Entry } from './entry.js';
 import { decodeEntry, type EntryHead, encodeEntry, entryBytesMax, headOfEntry } from './entry-codec.js';
 import { malformed } from './malformed.js';
@@ -76,7 +76,7 @@ export function leafItem(entry: Entry): LeafItem {
 export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
   const { files, directories, bytes, deleted } = child.totals;
   const fields: Canonical[] = [
-    encodeText(child.key),
+    child.key,
     chunkIdToBytes(child.id),
     files,
     directories,
