@@ -24,6 +24,15 @@ export function chunkIdFromBytes(bytes: Uint8Array): ChunkId {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex') as ChunkId;
 }
 
+/** Ids that lie one behind another, 32 bytes each. */
+export function chunkIdsFromBytes(bytes: Uint8Array): ChunkId[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const ids: ChunkId[] = [];
+  for (let at = 0; at < bytes.length; at += chunkIdBytes)
+    ids.push(buffer.toString('hex', at, at + chunkIdBytes) as ChunkId);
+  return ids;
+}
+
 /** The 32 bytes of `id`, newly allocated. */
 export function chunkIdToBytes(id: ChunkId): Uint8Array {
   const bytes = new Uint8Array(chunkIdBytes);

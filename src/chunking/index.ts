@@ -3,7 +3,14 @@
  * Knows nothing of files, stores or peers.
  */
 export { plainOfChunk } from './chunk-check.js';
-export { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes, parseChunkId } from './chunk-id.js';
+export {
+  type ChunkId,
+  chunkIdBytes,
+  chunkIdFromBytes,
+  chunkIdsFromBytes,
+  chunkIdToBytes,
+  parseChunkId,
+} from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
 export { compressFrame, decompressFrame, frameContentBytesMax, seemsCompressible } from './frame.js';

@@ -24,7 +24,7 @@ export { decodeEntry, encodeEntry, entryBytesMax, sameEntry } from './entry-code
 export { mergeTrees } from './merge-trees.js';
 export { type LeafHead, nodeBytesMax, nodeReferences, type Totals } from './node.js';
 export type { TreeKey } from './node-builder.js';
-export { RecipeBuilder, recipeParts } from './recipe.js';
+export { inlineRecipe, RecipeBuilder, recipeParts } from './recipe.js';
 export { recipeReferences } from './recipe-codec.js';
 export {
   baseNameOf,

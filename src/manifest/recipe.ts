@@ -26,6 +26,11 @@ const cutOneIn = 64;
 
 type Put = (id: ChunkId, bytes: Uint8Array) => Promise<void>;
 
+/** The recipe of a file of so few parts that they stand in its entry, as a `RecipeBuilder` makes it; undefined if there are more. */
+export function inlineRecipe(parts: readonly Part[]): Recipe | undefined {
+  return parts.length <= inlinePartsMax ? { depth: 0, parts } : undefined;
+}
+
 /** Takes the parts of one file in order and gives its recipe. The same parts give the same recipe everywhere. */
 export class RecipeBuilder {
   readonly #put: Put;

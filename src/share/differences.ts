@@ -48,7 +48,8 @@ export interface DifferencesOptions {
 /** Stat records taken from the store at once. */
 const recordsPerBatch = 512;
 
-export function differences(options: DifferencesOptions): AsyncGenerator<Difference> {
+/** In the order of the walk, some at a time. */
+export function differences(options: DifferencesOptions): AsyncGenerator<readonly Difference[]> {
   return new Pass(options).run();
 }
 
@@ -65,7 +66,7 @@ class Pass {
     this.#options = options;
   }
 
-  async *run(): AsyncGenerator<Difference> {
+  async *run(): AsyncGenerator<readonly Difference[]> {
     const { replica, folder, ignore, under, signal } = this.#options;
     const seen = under === undefined ? await Seen.load(replica, ignore) : undefined;
     const walk = folder.walk({
@@ -83,7 +84,7 @@ class Pass {
         const ordinal = seen?.ordinalOf(batch);
         if (ordinal !== next) isSame = false;
         if (ordinal === undefined) {
-          yield* this.#compare(batch);
+          yield await this.#compare(batch);
           next = Number.NaN;
         } else {
           // What stood before this batch then, and not now, is gone.
@@ -103,9 +104,10 @@ class Pass {
     }
   }
 
-  async *#compare(batch: FoundBatch): AsyncGenerator<Difference> {
+  async #compare(batch: FoundBatch): Promise<Difference[]> {
     const { now } = this.#options;
     const { heads, records } = this.#comparing();
+    const different: Difference[] = [];
     for (let index = 0; index < batch.length; index++) {
       const kind = batch.kindAt(index);
       const path = batch.pathAt(index);
@@ -116,8 +118,7 @@ class Pass {
       }
       if (!heads.isReady) await heads.fill();
       for (let gone = heads.before(path); gone !== undefined; gone = heads.before(path)) {
-        const difference = this.#missing(gone);
-        if (difference !== undefined) yield difference;
+        different.push(...this.#missing(gone));
         if (!heads.isReady) await heads.fill();
       }
       const head = heads.at(path);
@@ -126,37 +127,37 @@ class Pass {
         continue;
       }
       if (kind === 'directory' && head?.kind === 'directory') continue;
-      if (kind !== 'directory' && head?.kind === kind && (await isVouchedFor(records, path, batch, index)))
-        continue;
+      if (kind !== 'directory' && head?.kind === kind) {
+        const vouched = isVouchedFor(records, path, batch, index);
+        if (vouched === true || (vouched !== false && (await vouched))) continue;
+      }
       const found = batch.at(index) as FoundThing;
       const entry = head === undefined ? undefined : decodeEntry(head.bytes);
-      yield { path, found, entry, seenAt: now() };
+      different.push({ path, found, entry, seenAt: now() });
     }
+    return different;
   }
 
-  async *#missingBefore(path: RelPath): AsyncGenerator<Difference> {
+  async *#missingBefore(path: RelPath): AsyncGenerator<readonly Difference[]> {
     const { heads } = this.#comparing();
     if (!heads.isReady) await heads.fill();
     for (let head = heads.before(path); head !== undefined; head = heads.before(path)) {
-      const difference = this.#missing(head);
-      if (difference !== undefined) yield difference;
+      yield this.#missing(head);
       if (!heads.isReady) await heads.fill();
     }
   }
 
-  async *#rest(): AsyncGenerator<Difference> {
-    for await (const head of this.#comparing().heads.rest()) {
-      const difference = this.#missing(head);
-      if (difference !== undefined) yield difference;
-    }
+  async *#rest(): AsyncGenerator<readonly Difference[]> {
+    for await (const head of this.#comparing().heads.rest()) yield this.#missing(head);
   }
 
-  #missing({ path, kind, bytes }: LeafHead): Difference | undefined {
+  /** None if it is not to be there. */
+  #missing({ path, kind, bytes }: LeafHead): Difference[] {
     const { ignore, now } = this.#options;
     if (kind === 'deleted' || ignore.ignores(path, kind === 'directory' ? 'directory' : 'other'))
-      return undefined;
-    if (this.#unseen.some((place) => path === place || isUnder(path, place))) return undefined;
-    return { path, found: undefined, entry: decodeEntry(bytes), seenAt: now() };
+      return [];
+    if (this.#unseen.some((place) => path === place || isUnder(path, place))) return [];
+    return [{ path, found: undefined, entry: decodeEntry(bytes), seenAt: now() }];
   }
 
   #block(path: RelPath | undefined, name: string, reason: string): void {

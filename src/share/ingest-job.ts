@@ -17,24 +17,15 @@ import {
   windowAt,
   windowBytes,
 } from '../chunking/index.js';
-import type { FileReader, FileStat, Piece, PieceRead } from '../folder/index.js';
+import type { FileReader, Piece } from '../folder/index.js';
 import { RecordMaker, type RecordsMade, recordRoomBytes } from '../store/index.js';
+import { type PiecesCut, packPieces } from './pieces-cut.js';
 
 /** Files that share a job. */
 export const filesPerJobMax = 256;
 
 /** Pieces that fit into one window together; a long file's piece is what fits. */
 export type Job = readonly Piece[];
-
-/** What became of a piece. `lengths` are its chunks'; of a piece that does not end its file the last bytes are left uncut. */
-export type PieceCut =
-  | {
-      readonly outcome: 'read';
-      readonly stat: FileStat;
-      readonly lengths: readonly number[];
-      readonly isEnd: boolean;
-    }
-  | Exclude<PieceRead, { readonly outcome: 'read' }>;
 
 /** For the records of any job: every chunk of a window, not one of them compressible. */
 const roomBytes = recordRoomBytes(windowBytes / chunkBytesMin + filesPerJobMax);
@@ -56,8 +47,7 @@ export class RunningJob {
   readonly #window: Window;
   /** Begin and length of each chunk in the window. */
   readonly #chunks: { readonly start: number; readonly length: number }[] = [];
-  /** One for each piece. */
-  readonly pieces: readonly PieceCut[];
+  readonly pieces: PiecesCut;
   #ids = new Uint8Array(0);
 
   constructor(reader: FileReader, parameters: ChunkingParameters, job: Job, place: JobMemory) {
@@ -88,19 +78,20 @@ export class RunningJob {
     return maker.finish();
   }
 
-  #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PieceCut[] {
+  #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PiecesCut {
     let start = 0;
-    return reader.read(job, this.#window.bytes).map((piece): PieceCut => {
-      if (piece.outcome !== 'read') return piece;
-      const { stat, isEnd } = piece;
+    const pieces = reader.read(job, this.#window.bytes);
+    const cuts = pieces.map((piece): readonly number[] => {
+      if (piece.outcome !== 'read') return [];
       const end = start + piece.bytes;
-      const lengths = cutWindow(this.#window, { start, end, isEnd }, parameters);
+      const lengths = cutWindow(this.#window, { start, end, isEnd: piece.isEnd }, parameters);
       for (const length of lengths) {
         this.#chunks.push({ start, length });
         start += length;
       }
       start = end;
-      return { outcome: 'read', stat, lengths, isEnd };
+      return lengths;
     });
+    return packPieces(pieces, cuts);
   }
 }

@@ -18,10 +18,10 @@ import {
   type Job,
   type JobMemory,
   jobMemoryBytes,
-  type PieceCut,
   RunningJob,
 } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
+import type { PiecesCut } from './pieces-cut.js';
 import { Slots } from './slots.js';
 
 /** Takes what a job made. `memory` holds the records, until the promise settles. */
@@ -29,8 +29,7 @@ export type UseEncoded = (made: RecordsMade, memory: Uint8Array) => Promise<void
 
 /** A job whose first phase is done. `ids` must be awaited, and `finish` called, once, unless they cannot be had. */
 export interface StartedJob {
-  /** One for each piece. */
-  readonly pieces: readonly PieceCut[];
+  readonly pieces: PiecesCut;
   /** The ids of all chunks, one behind another, 32 bytes each. */
   readonly ids: Promise<Uint8Array>;
   /** @param wanted - a byte for each chunk: 0 if it is not */
@@ -108,7 +107,7 @@ export class IngestRunner {
     const done: Promise<void> = pool.run(task, { transferList: [port2] });
     const inbox = new Inbox(port1, done);
     try {
-      const pieces = await inbox.next<readonly PieceCut[]>();
+      const pieces = await inbox.next<PiecesCut>();
       const ids = inbox.next<Uint8Array>();
       ids.catch(() => {
         port1.close();

@@ -7,14 +7,22 @@
  * file nor with their number. Small files share a job; a long one is a row of jobs, each of which begins where the
  * one before was cut last, as soon as that is known, so that one file keeps all workers busy.
  */
-import { type ChunkId, chunkIdBytes, chunkIdFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
+import { type ChunkId, chunkIdsFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
-import { type NewContent, type Part, type Recipe, RecipeBuilder, type RelPath } from '../manifest/index.js';
-import { recordsIn } from '../store/index.js';
+import {
+  inlineRecipe,
+  type NewContent,
+  type Part,
+  type Recipe,
+  RecipeBuilder,
+  type RelPath,
+} from '../manifest/index.js';
+import { type Member, recordsIn } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
-import { filesPerJobMax, type PieceCut } from './ingest-job.js';
+import { filesPerJobMax } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
+import { type PieceCut, pieceAt } from './pieces-cut.js';
 import type { Replica } from './replica.js';
 
 export type FoundFile = Extract<Found, { readonly kind: 'file' }>;
@@ -69,7 +77,7 @@ export class Ingest {
 
   /** Takes in `files`, and tells what became of them, in any order, some at a time. */
   async takeAll<T extends { readonly found: FoundFile }>(
-    files: AsyncIterable<T>,
+    files: AsyncIterable<readonly T[]>,
     onDone: (done: readonly Done<T>[]) => Promise<void>,
   ): Promise<void> {
     let telling = Promise.resolve();
@@ -100,23 +108,23 @@ export class Ingest {
     throwIfCancelled(this.#signal);
     const started = await this.#runner.start(files.map(({ path }) => ({ path, from: 0 })));
     const ids = await this.#keep(started);
+    const { counts, lengths } = started.pieces;
     const outcomes: Outcome[] = [];
-    let next = 0;
-    for (const [index, piece] of started.pieces.entries()) {
-      const count = piece.outcome === 'read' ? piece.lengths.length : 0;
-      const own = ids.slice(next, next + count);
-      next += count;
-      const { path } = files[index] as FoundFile;
-      outcomes.push(await this.#outcomeOf(path, piece, own));
+    let first = 0;
+    for (const [index, { path }] of files.entries()) {
+      const parts = partsOf(ids, lengths, first, counts[index]);
+      first += parts.length;
+      const piece = pieceAt(started.pieces, index);
+      outcomes.push(atOnce(piece, parts) ?? (await this.#later(path, piece, parts)));
     }
     return outcomes;
   }
 
-  async #outcomeOf(path: RelPath, piece: PieceCut, ids: readonly ChunkId[]): Promise<Outcome> {
-    if (piece.outcome === 'unreadable') return piece;
-    if (piece.outcome === 'changed' || !piece.isEnd) return this.#takeAlone(path, readingsMax - 1);
+  /** What `atOnce` does not say. */
+  async #later(path: RelPath, piece: PieceCut, parts: readonly Part[]): Promise<Outcome> {
+    if (piece.outcome !== 'read' || !piece.isEnd) return this.#takeAlone(path, readingsMax - 1);
     const recipe = this.#newRecipe();
-    await recipe.add(partsOf(ids, piece.lengths));
+    await recipe.add(parts);
     return taken(piece.stat, await recipe.finish());
   }
 
@@ -141,8 +149,8 @@ export class Ingest {
         if (failures.length > 0) throw failures[0];
         throwIfCancelled(this.#signal);
         const started = await this.#runner.start([{ path, from }]);
-        const piece = started.pieces[0] as PieceCut;
-        const lengths = piece.outcome === 'read' ? piece.lengths : [];
+        const piece = pieceAt(started.pieces, 0);
+        const { lengths } = started.pieces;
         // Hashed, compressed and stored while the next piece is read; the runner bounds how many there are.
         const kept = this.#keep(started);
         keeping.add(kept);
@@ -169,8 +177,9 @@ export class Ingest {
   /** Puts what the store lacks of the chunks of a job. @returns the ids of all */
   async #keep(started: StartedJob): Promise<readonly ChunkId[]> {
     const chunks = this.#replica.intake;
-    const ids = idsOf(await started.ids);
+    const ids = chunkIdsFromBytes(await started.ids);
     const wanted = new Uint8Array(ids.length);
+    const lacking: Member[] = [];
     let failure: { error: unknown } | undefined;
     try {
       const here = await chunks.hasMany(ids);
@@ -179,16 +188,13 @@ export class Ingest {
         if (here[index] === true || seen.has(id)) continue;
         wanted[index] = 1;
         seen.add(id);
+        lacking.push({ id, plainLength: started.pieces.lengths[index] as number });
       }
     } catch (error) {
       failure = { error };
     }
     await started.finish(wanted, async (made, memory) => {
       if (failure !== undefined) throw failure.error;
-      const plainLengths = started.pieces.flatMap((piece) => (piece.outcome === 'read' ? piece.lengths : []));
-      const lacking = ids
-        .map((id, index) => ({ id, plainLength: plainLengths[index] as number }))
-        .filter((_, index) => wanted[index] !== 0);
       if (lacking.length > 0) await chunks.give([...recordsIn(made, memory, lacking)]);
     });
     return ids;
@@ -201,29 +207,47 @@ export class Ingest {
 
 /** Groups of files whose bytes fit into one window; a long file is alone, and the last one as far as is known. */
 async function* jobsOf<T extends { readonly found: FoundFile }>(
-  files: AsyncIterable<T>,
+  files: AsyncIterable<readonly T[]>,
 ): AsyncGenerator<{ readonly group: T[]; readonly isLast: boolean }> {
   let group: T[] = [];
   let bytes = 0;
-  for await (const file of files) {
-    const { size } = file.found.stat;
-    if (size > sharedJobFileBytesMax) {
-      yield { group: [file], isLast: size <= windowBytes };
-      continue;
+  for await (const some of files) {
+    for (const file of some) {
+      const { size } = file.found.stat;
+      if (size > sharedJobFileBytesMax) {
+        yield { group: [file], isLast: size <= windowBytes };
+        continue;
+      }
+      if (group.length === filesPerJobMax || bytes + size > windowBytes) {
+        yield { group, isLast: false };
+        group = [];
+        bytes = 0;
+      }
+      group.push(file);
+      bytes += size;
     }
-    if (group.length === filesPerJobMax || bytes + size > windowBytes) {
-      yield { group, isLast: false };
-      group = [];
-      bytes = 0;
-    }
-    group.push(file);
-    bytes += size;
   }
   if (group.length > 0) yield { group, isLast: true };
 }
 
-function partsOf(ids: readonly ChunkId[], lengths: readonly number[]): Part[] {
-  return ids.map((id, index) => ({ id, length: lengths[index] as number }));
+function partsOf(
+  ids: readonly ChunkId[],
+  lengths: Uint32Array,
+  first = 0,
+  count: number = ids.length - first,
+): Part[] {
+  const parts: Part[] = [];
+  for (let index = first; index < first + count; index++)
+    parts.push({ id: ids[index] as ChunkId, length: lengths[index] as number });
+  return parts;
+}
+
+/** What became of a file that was read whole and has few chunks, or cannot be read; undefined of any other. */
+function atOnce(piece: PieceCut, parts: readonly Part[]): Outcome | undefined {
+  if (piece.outcome === 'unreadable') return piece;
+  if (piece.outcome === 'changed' || !piece.isEnd) return undefined;
+  const recipe = inlineRecipe(parts);
+  return recipe && taken(piece.stat, recipe);
 }
 
 function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {
@@ -232,13 +256,6 @@ function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {
     outcome: 'taken',
     ingested: { content: { kind: 'file', executable, size, recipe }, mtimeNs, stat },
   };
-}
-
-function idsOf(ids: Uint8Array): ChunkId[] {
-  const list: ChunkId[] = [];
-  for (let at = 0; at < ids.length; at += chunkIdBytes)
-    list.push(chunkIdFromBytes(ids.subarray(at, at + chunkIdBytes)));
-  return list;
 }
 
 function throwIfCancelled(signal: AbortSignal | undefined): void {

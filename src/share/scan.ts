@@ -139,7 +139,7 @@ class Scan {
   }
 
   /** Takes in at once what has no content, and yields the files. */
-  async *#filesToRead(under: RelPath | undefined): AsyncGenerator<FileDifference> {
+  async *#filesToRead(under: RelPath | undefined): AsyncGenerator<readonly FileDifference[]> {
     const { replica, folder, now, signal } = this.#options;
     const pass = differences({
       replica,
@@ -153,16 +153,19 @@ class Scan {
         this.#sight = sight;
       },
     });
-    for await (const difference of pass) {
-      const { found } = difference;
-      if (found === undefined) this.#missing.push(difference);
-      else if (difference.entry !== undefined && (await isKnownDoubt(replica, difference.entry, found)))
-        this.#block(difference.path, doubtReason);
-      else if (isFile(difference)) yield difference;
-      else if (found.kind !== 'file') {
-        this.#results.push({ difference, ingested: ingestedWithoutReading(found) });
-        await this.#flushIfMany();
+    for await (const some of pass) {
+      const files: FileDifference[] = [];
+      for (const difference of some) {
+        const { found } = difference;
+        if (found === undefined) this.#missing.push(difference);
+        else if (difference.entry !== undefined && (await isKnownDoubt(replica, difference.entry, found)))
+          this.#block(difference.path, doubtReason);
+        else if (isFile(difference)) files.push(difference);
+        else if (found.kind !== 'file')
+          this.#results.push({ difference, ingested: ingestedWithoutReading(found) });
       }
+      await this.#flushIfMany();
+      yield files;
     }
   }
 

@@ -3,6 +3,7 @@
  * returns a wrong byte. What the chunks and records mean is other rooms' business.
  */
 export type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
+export type { Member } from './chunk-table.js';
 export type { FramedRecord } from './framed-record.js';
 export type { PackDamage } from './pack-check.js';
 export type { PackProblem } from './pack-file.js';

@@ -44,8 +44,8 @@ async function found(path: string): Promise<FoundFile> {
   return (await share.folder.look(parseRelPath(path), new IgnoreRules(''))) as FoundFile;
 }
 
-async function* each(files: readonly FoundFile[]): AsyncGenerator<{ found: FoundFile }> {
-  for (const file of files) yield { found: file };
+async function* each(files: readonly FoundFile[]): AsyncGenerator<{ found: FoundFile }[]> {
+  for (const file of files) yield [{ found: file }];
 }
 
 /** What became of `files`, all taken in at once. */

@@ -1,0 +1,62 @@
+/**
+ * What became of the pieces of a job, in columns: so that it crosses from one thread to another cheaply, and becomes
+ * objects only where it is used.
+ */
+import {
+  decodeFileStat,
+  encodeFileStat,
+  type FileStat,
+  fileStatBytes,
+  type PieceRead,
+} from '../folder/index.js';
+
+/** `partly`: there is more of the file. Of such a piece the last bytes are left uncut. */
+const outcomes = ['whole', 'partly', 'changed', 'unreadable'] as const;
+
+export interface PiecesCut {
+  /** Index into `outcomes`, of each piece. */
+  readonly outcomes: Uint8Array;
+  /** Of each piece an encoded stat; zeros unless it was read. */
+  readonly stats: Uint8Array;
+  /** Chunks of each piece. */
+  readonly counts: Uint32Array;
+  /** Of all chunks, one piece's behind the other's. */
+  readonly lengths: Uint32Array;
+  /** By piece: why it is unreadable. */
+  readonly reasons: ReadonlyMap<number, string>;
+}
+
+export type PieceCut =
+  | { readonly outcome: 'read'; readonly stat: FileStat; readonly isEnd: boolean }
+  | Exclude<PieceRead, { readonly outcome: 'read' }>;
+
+/** @param cuts - of each piece that was read: the lengths of its chunks */
+export function packPieces(pieces: readonly PieceRead[], cuts: readonly (readonly number[])[]): PiecesCut {
+  const stats = new Uint8Array(pieces.length * fileStatBytes);
+  const view = new DataView(stats.buffer);
+  const reasons = new Map<number, string>();
+  for (const [index, piece] of pieces.entries()) {
+    if (piece.outcome === 'read') encodeFileStat(piece.stat, view, index * fileStatBytes);
+    if (piece.outcome === 'unreadable') reasons.set(index, piece.reason);
+  }
+  return {
+    outcomes: Uint8Array.from(pieces, (piece) => outcomes.indexOf(outcomeOf(piece))),
+    stats,
+    counts: Uint32Array.from(cuts, (lengths) => lengths.length),
+    lengths: Uint32Array.from(cuts.flat()),
+    reasons,
+  };
+}
+
+export function pieceAt({ outcomes: codes, stats, reasons }: PiecesCut, index: number): PieceCut {
+  const outcome = outcomes[codes[index] as number] as (typeof outcomes)[number];
+  if (outcome === 'unreadable') return { outcome, reason: reasons.get(index) ?? '' };
+  if (outcome === 'changed') return { outcome };
+  const view = new DataView(stats.buffer, stats.byteOffset, stats.length);
+  return { outcome: 'read', stat: decodeFileStat(view, index * fileStatBytes), isEnd: outcome === 'whole' };
+}
+
+function outcomeOf(piece: PieceRead): (typeof outcomes)[number] {
+  if (piece.outcome !== 'read') return piece.outcome;
+  return piece.isEnd ? 'whole' : 'partly';
+}
