@@ -64,7 +64,8 @@ function writeText(text: string): void {
   // Behind the head it would have if all of it were ASCII, which is mostly right.
   const head = headBytesOf(text.length);
   const { written } = encoder.encodeInto(text, memory.subarray(used + head));
-  if (headBytesOf(written) !== head) memory.copyWithin(used + headBytesOf(written), used + head, used + head + written);
+  if (headBytesOf(written) !== head)
+    memory.copyWithin(used + headBytesOf(written), used + head, used + head + written);
   writeHead(major.bytes, written);
   used += written;
 }

@@ -75,14 +75,7 @@ export function leafItem(entry: Entry): LeafItem {
 
 export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
   const { files, directories, bytes, deleted } = child.totals;
-  const fields: Canonical[] = [
-    child.key,
-    chunkIdToBytes(child.id),
-    files,
-    directories,
-    bytes,
-    deleted,
-  ];
+  const fields: Canonical[] = [child.key, chunkIdToBytes(child.id), files, directories, bytes, deleted];
   return { ...child, bytes: encodeCanonical(fields) };
 }
 

@@ -154,8 +154,7 @@ class Pass {
   /** None if it is not to be there. */
   #missing({ path, kind, bytes }: LeafHead): Difference[] {
     const { ignore, now } = this.#options;
-    if (kind === 'deleted' || ignore.ignores(path, kind === 'directory' ? 'directory' : 'other'))
-      return [];
+    if (kind === 'deleted' || ignore.ignores(path, kind === 'directory' ? 'directory' : 'other')) return [];
     if (this.#unseen.some((place) => path === place || isUnder(path, place))) return [];
     return [{ path, found: undefined, entry: decodeEntry(bytes), seenAt: now() }];
   }

@@ -13,13 +13,7 @@ import { type ChunkingParameters, type SharedMemory, sharedMemory } from '../chu
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import type { RecordsMade } from '../store/index.js';
 import { workerFile } from '../worker-file.js';
-import {
-  bytesOf,
-  type Job,
-  type JobMemory,
-  jobMemoryBytes,
-  RunningJob,
-} from './ingest-job.js';
+import { bytesOf, type Job, type JobMemory, jobMemoryBytes, RunningJob } from './ingest-job.js';
 import type { WorkerTask } from './ingest-worker.js';
 import type { PiecesCut } from './pieces-cut.js';
 import { Slots } from './slots.js';

@@ -6,9 +6,20 @@ import { type Canonical, decodeCanonical, encodeCanonical } from '../../src/mani
 import { runs } from './seed.js';
 
 const edges = [23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
-const edges64 = [0n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 53n) + 1n, -(2n ** 53n), -(2n ** 63n)];
+const edges64 = [
+  0n,
+  2n ** 53n - 1n,
+  2n ** 53n,
+  2n ** 63n - 1n,
+  -(2n ** 53n) + 1n,
+  -(2n ** 53n),
+  -(2n ** 63n),
+];
 const someNumber = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(0, ...edges, ...edges.map((edge) => -edge)));
-const someBigint = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(...edges64));
+const someBigint = fc.oneof(
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  fc.constantFrom(...edges64),
+);
 const someText = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.string({ maxLength: 30 }));
 const someBytes = fc.uint8Array({ maxLength: 300 });
 const someItem = fc.oneof(someNumber, someBigint, someText, someBytes, fc.boolean(), fc.constant(null));
@@ -35,10 +46,13 @@ describe('canonical CBOR', () => {
     );
   });
 
-  it.each([23, 24, 255, 256, 65_535, 65_536])('is what a library writes of %d bytes, characters and items', (length) => {
-    const value = [new Uint8Array(length), 'a'.repeat(length), Array.from({ length }, () => 0)];
-    expect(Buffer.compare(encodeCanonical(value), encode(forLibrary(value)))).toBe(0);
-  });
+  it.each([23, 24, 255, 256, 65_535, 65_536])(
+    'is what a library writes of %d bytes, characters and items',
+    (length) => {
+      const value = [new Uint8Array(length), 'a'.repeat(length), Array.from({ length }, () => 0)];
+      expect(Buffer.compare(encodeCanonical(value), encode(forLibrary(value)))).toBe(0);
+    },
+  );
 
   it('grows with the largest value, and keeps what was written before', () => {
     const large = new Uint8Array(300_000).fill(7);
