@@ -120,9 +120,9 @@ function versionFields({ version, overtaken = [] }: Known): Canonical[] {
   const late = new Set(overtaken);
   const heads: Canonical[] = [];
   const rest: Canonical[] = [];
-  for (const [actor, counter] of [...version].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    (late.has(actor) ? rest : heads).push(bytesOfActor(actor), counter);
-  }
+  const actors = version.size > 1 ? [...version.keys()].sort() : version.keys();
+  for (const actor of actors)
+    (late.has(actor) ? rest : heads).push(bytesOfActor(actor), version.get(actor) as number);
   return [heads, rest];
 }
 
@@ -139,12 +139,10 @@ function bytesOfActor(actor: string): Uint8Array {
 
 function writeFields(writes: readonly Write[]): Canonical[] {
   assert(writes.length >= 1 && writes.length <= writesMax, 'A live entry has 1 to writesMax writes.');
-  return writes.flatMap((write) => [
-    bytesOfActor(write.actor),
-    write.counter,
-    write.mtimeNs,
-    write.displaced === true,
-  ]);
+  const fields: Canonical[] = [];
+  for (const { actor, counter, mtimeNs, displaced } of writes)
+    fields.push(bytesOfActor(actor), counter, mtimeNs, displaced === true);
+  return fields;
 }
 
 function readKnown(fields: FieldReader): Known {

@@ -23,7 +23,9 @@ export const recipeChunkPartsMax = 1024;
 const recipeFormat = 1;
 
 export function partFields(parts: readonly Part[]): Canonical[] {
-  return parts.flatMap(({ id, length }) => [chunkIdToBytes(id), length]);
+  const fields: Canonical[] = [];
+  for (const { id, length } of parts) fields.push(chunkIdToBytes(id), length);
+  return fields;
 }
 
 /**

@@ -14,7 +14,6 @@ export const pathBytesMax = 4096;
 export const componentBytesMax = 255;
 export const depthMax = 256;
 
-const loneSurrogate = /\p{Surrogate}/u;
 const ignorable = /\p{Default_Ignorable_Code_Point}/gu;
 const plainAscii = /^[ -~]*$/;
 const reservedName = '.shoal';
@@ -96,7 +95,7 @@ function whyRejected(text: string): string | undefined {
   if (text.length === 0) return 'it is empty';
   if (text.length > pathBytesMax) return `it is longer than ${pathBytesMax} bytes`;
   if (text.includes('\0')) return 'it contains a NUL character';
-  if (loneSurrogate.test(text)) return 'it is not valid Unicode';
+  if (!text.isWellFormed()) return 'it is not valid Unicode';
   if (utf8Length(text) > pathBytesMax) return `it is longer than ${pathBytesMax} bytes`;
   const components = text.split('/');
   if (components.length > depthMax) return `it is deeper than ${depthMax} components`;

@@ -81,8 +81,8 @@ export class RunningJob {
   #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PiecesCut {
     let start = 0;
     const pieces = reader.read(job, this.#window.bytes);
-    const cuts = pieces.map((piece): readonly number[] => {
-      if (piece.outcome !== 'read') return [];
+    const counts = Uint32Array.from(pieces, (piece): number => {
+      if (piece.outcome !== 'read') return 0;
       const end = start + piece.bytes;
       const lengths = cutWindow(this.#window, { start, end, isEnd: piece.isEnd }, parameters);
       for (const length of lengths) {
@@ -90,8 +90,12 @@ export class RunningJob {
         start += length;
       }
       start = end;
-      return lengths;
+      return lengths.length;
     });
-    return packPieces(pieces, cuts);
+    return packPieces(
+      pieces,
+      counts,
+      Uint32Array.from(this.#chunks, ({ length }) => length),
+    );
   }
 }

@@ -30,8 +30,15 @@ export type PieceCut =
   | { readonly outcome: 'read'; readonly stat: FileStat; readonly isEnd: boolean }
   | Exclude<PieceRead, { readonly outcome: 'read' }>;
 
-/** @param cuts - of each piece that was read: the lengths of its chunks */
-export function packPieces(pieces: readonly PieceRead[], cuts: readonly (readonly number[])[]): PiecesCut {
+/**
+ * @param counts - chunks of each piece
+ * @param lengths - of all chunks
+ */
+export function packPieces(
+  pieces: readonly PieceRead[],
+  counts: Uint32Array,
+  lengths: Uint32Array,
+): PiecesCut {
   const stats = new Uint8Array(pieces.length * fileStatBytes);
   const view = new DataView(stats.buffer);
   const reasons = new Map<number, string>();
@@ -42,8 +49,8 @@ export function packPieces(pieces: readonly PieceRead[], cuts: readonly (readonl
   return {
     outcomes: Uint8Array.from(pieces, (piece) => outcomes.indexOf(outcomeOf(piece))),
     stats,
-    counts: Uint32Array.from(cuts, (lengths) => lengths.length),
-    lengths: Uint32Array.from(cuts.flat()),
+    counts,
+    lengths,
     reasons,
   };
 }

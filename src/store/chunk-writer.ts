@@ -58,7 +58,8 @@ export class ChunkWriter {
    * @returns the second part: the records with such chunks are appended
    */
   async lookUp(records: readonly PendingRecord[]): Promise<() => Promise<AppendedBatch>> {
-    const chunks = records.flatMap((record) => record.chunks);
+    const chunks: PendingChunk[] = [];
+    for (const record of records) chunks.push(...record.chunks);
     const before = await this.database.getMany(chunks.map((chunk) => chunk.key));
     const added = new Set(chunks.filter((_, index) => before[index] === undefined));
     const replaced = await this.damaged(chunks, before);

@@ -14,7 +14,6 @@ export interface KeyRange {
 }
 
 const chunkTable = 0x63; // 'c'
-const loneSurrogate = /\p{Surrogate}/u;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -55,7 +54,7 @@ export function chunkIdOfKey(key: Uint8Array): ChunkId | undefined {
 
 /** @throws AssertionError if `key` is too long or has no UTF-8 form: the caller's fault */
 export function recordKey(kind: RecordKind, key: string): Uint8Array {
-  assert(!loneSurrogate.test(key), 'a record key must be well-formed Unicode, or two keys could become one');
+  assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
   const bytes = Buffer.from(`r${kind}/${key}`);
   assert(
     bytes.length <= recordKeyBytesMax,

@@ -89,10 +89,8 @@ const chunkOverheadBytes = 256;
 
 export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private readonly line: Task[] = [];
-  /** The record that brings each chunk in line. */
-  private readonly pending = new Map<ChunkId, PendingRecord>();
-  /** Where those chunks are that are appended and not finished. */
-  private readonly stored = new Map<ChunkId, StoredChunk>();
+  /** Of each chunk on its way: the record that brings it; when that is appended, where it is, until it is finished. */
+  private readonly onTheirWay = new Map<ChunkId, PendingRecord | StoredChunk>();
   /** Of all pending records. */
   private bytes = 0;
   /** Of those whose appending has not begun. */
@@ -121,16 +119,16 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
 
   /** Chunks on their way. */
   get length(): number {
-    return this.pending.size + this.stored.size;
+    return this.onTheirWay.size;
   }
 
   has(id: ChunkId): boolean {
-    return this.pending.has(id) || this.stored.has(id);
+    return this.onTheirWay.has(id);
   }
 
   /** The record in line that brings the chunk `id`, or where that is since it was appended. */
   get(id: ChunkId): PendingRecord | StoredChunk | undefined {
-    return this.pending.get(id) ?? this.stored.get(id);
+    return this.onTheirWay.get(id);
   }
 
   /** Puts `record` in line at once, for those of its chunks that are not there; resolves when there is room for more. */
@@ -151,7 +149,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     const chunks = whole.chunks.filter(({ id }) => !this.has(id));
     if (chunks.length === 0) return;
     const record = chunks.length === whole.chunks.length ? whole : { ...whole, chunks };
-    for (const { id } of chunks) this.pending.set(id, record);
+    for (const { id } of chunks) this.onTheirWay.set(id, record);
     this.bytes += cost(record);
     this.bytesInLine += cost(record);
     this.append({ kind: 'record', record, startsBatch });
@@ -269,10 +267,13 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private noteAppended(records: readonly PendingRecord[], result: Appended): void {
     if (this.failure !== undefined) return;
     for (const record of records) {
-      for (const { id } of record.chunks) this.pending.delete(id);
+      for (const { id } of record.chunks) {
+        const stored = result.stored.get(id);
+        if (stored === undefined) this.onTheirWay.delete(id);
+        else this.onTheirWay.set(id, stored);
+      }
       this.bytes -= cost(record);
     }
-    for (const [id, stored] of result.stored) this.stored.set(id, stored);
     const bytes = records.reduce((sum, { written }) => sum + written.length, 0);
     this.unfinishedBytes += bytes;
     this.appended.push({ result, bytes });
@@ -280,7 +281,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   }
 
   private leave({ result, bytes }: AppendedBatch<Appended>): void {
-    for (const id of result.stored.keys()) this.stored.delete(id);
+    for (const id of result.stored.keys()) this.onTheirWay.delete(id);
     this.unfinishedBytes -= bytes;
     this.unfinished--;
     this.wake();
@@ -327,8 +328,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
       if (task.kind === 'step') task.step.reject(this.failure.error);
       if (task.kind === 'mark') task.mark.reject(this.failure.error);
     }
-    this.pending.clear();
-    this.stored.clear();
+    this.onTheirWay.clear();
     this.bytes = 0;
     this.wake();
     this.letIn((waiter) => waiter.reject(error));
