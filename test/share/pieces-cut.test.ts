@@ -1,0 +1,33 @@
+/** What became of pieces is the same on the other side of a thread, whatever became of them. */
+import { expect, it } from 'vitest';
+import type { FileStat, PieceRead } from '../../src/folder/index.js';
+import { packPieces, pieceAt } from '../../src/share/pieces-cut.js';
+
+const stat: FileStat = {
+  size: 2 ** 40 + 1,
+  mtimeNs: -1n,
+  ctimeNs: 1_700_000_000_123_456_789n,
+  inode: 2n ** 63n,
+  executable: true,
+};
+
+it('crosses as it was', () => {
+  const pieces: readonly PieceRead[] = [
+    { outcome: 'read', stat, bytes: 30, isEnd: true },
+    { outcome: 'unreadable', reason: 'you may not read it' },
+    { outcome: 'read', stat: { ...stat, executable: false }, bytes: 5, isEnd: false },
+    { outcome: 'changed' },
+    { outcome: 'unreadable', reason: 'the disk cannot' },
+  ];
+  const counts = Uint32Array.of(2, 0, 1, 0, 0);
+  const lengths = Uint32Array.of(10, 20, 5);
+  const crossed = structuredClone(packPieces(pieces, counts, lengths));
+  expect(pieces.map((_, index) => pieceAt(crossed, index))).toEqual([
+    { outcome: 'read', stat, isEnd: true },
+    { outcome: 'unreadable', reason: 'you may not read it' },
+    { outcome: 'read', stat: { ...stat, executable: false }, isEnd: false },
+    { outcome: 'changed' },
+    { outcome: 'unreadable', reason: 'the disk cannot' },
+  ]);
+  expect([crossed.counts, crossed.lengths]).toEqual([counts, lengths]);
+});
