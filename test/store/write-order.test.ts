@@ -3,9 +3,10 @@
  * commits. A database whose writes wait for the test makes every step visible.
  */
 import { expect, it } from 'vitest';
+import { frameCopy } from '../../src/store/framed-record.js';
 import { Store } from '../../src/store/index.js';
 import { recordHeaderBytes } from '../../src/store/pack-record.js';
-import { batchBytesMax, queueBytesMax, unfinishedBytesMax } from '../../src/store/write-queue.js';
+import { batchBytesMax, queueBytesMax, unfinishedBytesMax, WriteQueue } from '../../src/store/write-queue.js';
 import { FailingDatabase } from './failing-database.js';
 import { FailingPacks } from './failing-packs.js';
 import { giveTogether, type SampleChunk, sampleChunk, sampleChunks } from './sample-chunk.js';
@@ -292,4 +293,24 @@ it('writes no record twice and reads none to know what is there', async () => {
   expect(await store.chunks.has(large.id)).toBe(true);
   expect(packs.appends).toEqual([chunkBytes + recordHeaderBytes]);
   expect(packs.reads).toBe(0);
+});
+
+it('knows where a chunk is from its append to the end of its batch, and forgets one that was there already', async () => {
+  const [added, there] = [sampleChunk(1), sampleChunk(2)];
+  const place = { kind: 'inline', encoded: added.encoded } as const;
+  const [appended, onTheDisk] = [gate(), gate()];
+  const queue = new WriteQueue({
+    lookUp: async () => async () => ({ stored: new Map([[added.id, place]]) }),
+    finish: () => {
+      appended.open();
+      return onTheDisk.wait();
+    },
+  });
+  for (const { id, encoded } of [added, there]) await queue.put(frameCopy(id, encoded));
+  const finished = queue.flush();
+  await appended.wait();
+  expect([queue.get(added.id), queue.get(there.id)]).toEqual([place, undefined]);
+  onTheDisk.open();
+  await finished;
+  expect(queue.length).toBe(0);
 });
