@@ -157,7 +157,6 @@ function afterOperation(previous: Entry | undefined, dot: Dot): Pick<Known, 'ver
   const seen: Version = previous?.version ?? new Map<string, number>();
   assert(!versionIncludes(seen, dot) || dot.counter === 0, 'A dot must not be used twice at one path.');
   const version = withDot(seen, dot);
-  if (version.size === 1 && version.has(dot.actor)) return { version }; // nobody else has written here
   const overtaken = [...version.keys()].filter((actor) => actor !== dot.actor).sort();
   return overtaken.length === 0 ? { version } : { version, overtaken };
 }

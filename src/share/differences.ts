@@ -127,10 +127,8 @@ class Pass {
         continue;
       }
       if (kind === 'directory' && head?.kind === 'directory') continue;
-      if (kind !== 'directory' && head?.kind === kind) {
-        const vouched = isVouchedFor(records, path, batch, index);
-        if (vouched === true || (vouched !== false && (await vouched))) continue;
-      }
+      if (kind !== 'directory' && head?.kind === kind && (await isVouchedFor(records, path, batch, index)))
+        continue;
       const found = batch.at(index) as FoundThing;
       const entry = head === undefined ? undefined : decodeEntry(head.bytes);
       different.push({ path, found, entry, seenAt: now() });

@@ -112,7 +112,7 @@ export class Ingest {
     const outcomes: Outcome[] = [];
     let first = 0;
     for (const [index, { path }] of files.entries()) {
-      const parts = partsOf(ids, lengths, first, counts[index]);
+      const parts = partsOf(ids, lengths, first, counts[index] as number);
       first += parts.length;
       const piece = pieceAt(started.pieces, index);
       outcomes.push(atOnce(piece, parts) ?? (await this.#later(path, piece, parts)));
@@ -158,7 +158,7 @@ export class Ingest {
           () => keeping.delete(kept),
           (error: unknown) => failures.push(error),
         );
-        adding = adding.then(async () => recipe.add(partsOf(await kept, lengths)));
+        adding = adding.then(async () => recipe.add(partsOf(await kept, lengths, 0, lengths.length)));
         adding.catch((error: unknown) => failures.push(error));
         if (piece.outcome === 'unreadable') return piece;
         if (piece.outcome === 'changed') return undefined;
@@ -230,12 +230,8 @@ async function* jobsOf<T extends { readonly found: FoundFile }>(
   if (group.length > 0) yield { group, isLast: true };
 }
 
-function partsOf(
-  ids: readonly ChunkId[],
-  lengths: Uint32Array,
-  first = 0,
-  count: number = ids.length - first,
-): Part[] {
+/** The parts of the chunks from `first` on, `count` of them. */
+function partsOf(ids: readonly ChunkId[], lengths: Uint32Array, first: number, count: number): Part[] {
   const parts: Part[] = [];
   for (let index = first; index < first + count; index++)
     parts.push({ id: ids[index] as ChunkId, length: lengths[index] as number });

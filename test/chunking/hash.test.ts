@@ -54,6 +54,7 @@ describe.each(backends)('the $name backend', (backend) => {
     const copy = first.slice();
     const second = backend.hash(input.subarray(1));
     expect(first.constructor).toBe(Uint8Array);
+    expect(first.buffer.byteLength).toBe(first.length);
     expect(backend.deriveKey('a', input).constructor).toBe(Uint8Array);
     expect(first).toEqual(copy);
     expect(second).not.toEqual(first);
