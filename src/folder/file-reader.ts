@@ -8,7 +8,7 @@ import { isShoalError, systemCode } from '../error.js';
 import { baseNameOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asReasonUnknown } from './faults.js';
 import { type FileStat, fileStatOf, statEquals } from './file-stat.js';
-import { type OpenedRegular, openRegular } from './open-regular.js';
+import { type OpenedRegular, openRegular, openUnseen } from './open-regular.js';
 import { type At, SafePaths } from './safe-path.js';
 
 /** What another thread needs to read in the same folder. */
@@ -26,9 +26,13 @@ export interface Piece {
   readonly path: RelPath;
   /** Bytes from the beginning of the file. */
   readonly from: number;
+  /** The stat of the file as it was found, if it is to be read from its beginning: one look less is needed then. */
+  readonly found?: FileStat | undefined;
 }
 
 export type PieceRead =
+  /** The whole file, and it has not changed since it was found. */
+  | { readonly outcome: 'as-found'; readonly bytes: number }
   /** `isEnd`: the file ends with these bytes, and has not changed since it was opened. */
   | { readonly outcome: 'read'; readonly stat: FileStat; readonly bytes: number; readonly isEnd: boolean }
   /** It changed while it was read, or no regular file stands there any more. */
@@ -56,7 +60,7 @@ export class FileReader {
       while (end < pieces.length && parentOf((pieces[end] as Piece).path) === parent) end++;
       for (const result of this.#readSiblings(parent, pieces.slice(first, end), into.subarray(used))) {
         results.push(result);
-        if (result.outcome === 'read') used += result.bytes;
+        if ('bytes' in result) used += result.bytes;
       }
       first = end;
     }
@@ -68,9 +72,9 @@ export class FileReader {
     let used = 0;
     const read = (at: At): void => {
       for (const piece of pieces) {
-        const result = readPiece(at(baseNameOf(piece.path)), piece.from, into.subarray(used));
+        const result = readPiece(at(baseNameOf(piece.path)), piece, into.subarray(used));
         results.push(result);
-        if (result.outcome === 'read') used += result.bytes;
+        if ('bytes' in result) used += result.bytes;
       }
     };
     try {
@@ -85,8 +89,10 @@ export class FileReader {
   }
 }
 
-function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
+function readPiece(path: string, { from, found }: Piece, into: Uint8Array): PieceRead {
   try {
+    if (found !== undefined && readAsFound(path, found, into))
+      return { outcome: 'as-found', bytes: found.size };
     const opened = openRegular(path);
     if (opened === undefined) return { outcome: 'changed' };
     try {
@@ -101,16 +107,34 @@ function readPiece(path: string, from: number, into: Uint8Array): PieceRead {
 
 function readDescriptor({ descriptor, stats }: OpenedRegular, from: number, into: Uint8Array): PieceRead {
   const stat = fileStatOf(stats);
-  const expected = Math.min(into.length, stat.size - from);
-  let bytes = 0;
-  while (bytes < expected) {
-    const count = readSync(descriptor, into, bytes, expected - bytes, from + bytes);
-    if (count === 0) return { outcome: 'changed' };
+  const bytes = Math.min(into.length, stat.size - from);
+  if (bytes < 0 || !readFully(descriptor, from, into.subarray(0, bytes))) return { outcome: 'changed' };
+  const isEnd = from + bytes === stat.size;
+  if (isEnd && !isUnchanged(descriptor, stat)) return { outcome: 'changed' };
+  return { outcome: 'read', stat, bytes, isEnd };
+}
+
+/** Reads a whole file. @returns false if it is not as it was found, or does not fit, or cannot be read */
+function readAsFound(path: string, found: FileStat, into: Uint8Array): boolean {
+  if (found.size > into.length) return false;
+  const descriptor = openUnseen(path);
+  try {
+    return readFully(descriptor, 0, into.subarray(0, found.size)) && isUnchanged(descriptor, found);
+  } catch {
+    return false; // It is read once more, in the longer way, which says what it is.
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @returns false if the file ends before */
+function readFully(descriptor: number, from: number, into: Uint8Array): boolean {
+  for (let bytes = 0; bytes < into.length; ) {
+    const count = readSync(descriptor, into, bytes, into.length - bytes, from + bytes);
+    if (count === 0) return false;
     bytes += count;
   }
-  const isEnd = from + bytes === stat.size;
-  if (expected < 0 || (isEnd && !isUnchanged(descriptor, stat))) return { outcome: 'changed' };
-  return { outcome: 'read', stat, bytes, isEnd };
+  return true;
 }
 
 /** A file that lost its name to another one meanwhile has another ctime by that, and is found anew in any case. */

@@ -47,6 +47,14 @@ export function encodeFileStat(stat: FileStat, into: DataView, at: number): void
   into.setUint8(at + 32, stat.executable ? 1 : 0);
 }
 
+/** `stats` one behind another, `fileStatBytes` each. */
+export function encodeFileStats(stats: readonly FileStat[]): Uint8Array {
+  const bytes = new Uint8Array(stats.length * fileStatBytes);
+  const view = new DataView(bytes.buffer);
+  for (const [index, stat] of stats.entries()) encodeFileStat(stat, view, index * fileStatBytes);
+  return bytes;
+}
+
 /** What `encodeFileStat` wrote. */
 export function decodeFileStat(from: DataView, at: number): FileStat {
   return {

@@ -10,12 +10,17 @@ export interface OpenedRegular {
   readonly stats: BigIntStats;
 }
 
+/** A descriptor for reading of whatever stands there: the caller must look at what it is. @throws the system error */
+export function openUnseen(path: string): number {
+  return openSync(path, readFlags);
+}
+
 /**
  * @returns undefined if something other than a regular file stands there
  * @throws the system error
  */
 export function openRegular(path: string): OpenedRegular | undefined {
-  const descriptor = openSync(path, readFlags);
+  const descriptor = openUnseen(path);
   const stats = fstatSync(descriptor, { bigint: true });
   if (stats.isFile()) return { descriptor, stats };
   closeSync(descriptor);

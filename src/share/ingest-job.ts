@@ -17,15 +17,22 @@ import {
   windowAt,
   windowBytes,
 } from '../chunking/index.js';
-import type { FileReader, Piece } from '../folder/index.js';
+import { decodeFileStat, type FileReader, fileStatBytes, type Piece } from '../folder/index.js';
+import type { RelPath } from '../manifest/index.js';
 import { RecordMaker, type RecordsMade, recordRoomBytes } from '../store/index.js';
 import { type PiecesCut, packPieces } from './pieces-cut.js';
 
 /** Files that share a job. */
 export const filesPerJobMax = 256;
 
-/** Pieces that fit into one window together; a long file's piece is what fits. */
-export type Job = readonly Piece[];
+/** Files that fit into one window together, or as much of a long file as fits. */
+export interface Job {
+  readonly paths: readonly RelPath[];
+  /** Where the reading of the first one begins, in bytes. */
+  readonly from: number;
+  /** Encoded stats of all, as they were found, if they are read from their beginning. */
+  readonly found?: Uint8Array;
+}
 
 /** For the records of any job: every chunk of a window, not one of them compressible. */
 const roomBytes = recordRoomBytes(windowBytes / chunkBytesMin + filesPerJobMax);
@@ -80,11 +87,12 @@ export class RunningJob {
 
   #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PiecesCut {
     let start = 0;
-    const pieces = reader.read(job, this.#window.bytes);
+    const pieces = reader.read(piecesOf(job), this.#window.bytes);
     const counts = Uint32Array.from(pieces, (piece): number => {
-      if (piece.outcome !== 'read') return 0;
+      if (!('bytes' in piece)) return 0;
       const end = start + piece.bytes;
-      const lengths = cutWindow(this.#window, { start, end, isEnd: piece.isEnd }, parameters);
+      const isEnd = piece.outcome === 'as-found' || piece.isEnd;
+      const lengths = cutWindow(this.#window, { start, end, isEnd }, parameters);
       for (const length of lengths) {
         this.#chunks.push({ start, length });
         start += length;
@@ -98,4 +106,13 @@ export class RunningJob {
       Uint32Array.from(this.#chunks, ({ length }) => length),
     );
   }
+}
+
+function piecesOf({ paths, from, found }: Job): Piece[] {
+  const view = found && new DataView(found.buffer, found.byteOffset, found.length);
+  return paths.map((path, index) => ({
+    path,
+    from: index === 0 ? from : 0,
+    found: view && decodeFileStat(view, index * fileStatBytes),
+  }));
 }

@@ -9,7 +9,7 @@
  */
 import { type ChunkId, chunkIdsFromBytes, encodeChunk, windowBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
+import { encodeFileStats, type FileStat, type Folder, type Found, statEquals } from '../folder/index.js';
 import {
   inlineRecipe,
   type NewContent,
@@ -106,26 +106,31 @@ export class Ingest {
     if (files.length === 1 && only !== undefined && only.stat.size > sharedJobFileBytesMax)
       return [await this.#takeAlone(only.path, readingsMax)];
     throwIfCancelled(this.#signal);
-    const started = await this.#runner.start(files.map(({ path }) => ({ path, from: 0 })));
+    const started = await this.#runner.start({
+      paths: files.map(({ path }) => path),
+      from: 0,
+      found: encodeFileStats(files.map(({ stat }) => stat)),
+    });
     const ids = await this.#keep(started);
     const { counts, lengths } = started.pieces;
     const outcomes: Outcome[] = [];
     let first = 0;
-    for (const [index, { path }] of files.entries()) {
+    for (const [index, found] of files.entries()) {
       const parts = partsOf(ids, lengths, first, counts[index] as number);
       first += parts.length;
       const piece = pieceAt(started.pieces, index);
-      outcomes.push(atOnce(piece, parts) ?? (await this.#later(path, piece, parts)));
+      outcomes.push(atOnce(found, piece, parts) ?? (await this.#later(found, piece, parts)));
     }
     return outcomes;
   }
 
   /** What `atOnce` does not say. */
-  async #later(path: RelPath, piece: PieceCut, parts: readonly Part[]): Promise<Outcome> {
-    if (piece.outcome !== 'read' || !piece.isEnd) return this.#takeAlone(path, readingsMax - 1);
+  async #later(found: FoundFile, piece: PieceCut, parts: readonly Part[]): Promise<Outcome> {
+    const stat = statOfWhole(found, piece);
+    if (stat === undefined) return this.#takeAlone(found.path, readingsMax - 1);
     const recipe = this.#newRecipe();
     await recipe.add(parts);
-    return taken(piece.stat, await recipe.finish());
+    return taken(stat, await recipe.finish());
   }
 
   /** Takes in a file in a row of jobs, again while it changes. */
@@ -148,7 +153,7 @@ export class Ingest {
       for (let from = 0; ; ) {
         if (failures.length > 0) throw failures[0];
         throwIfCancelled(this.#signal);
-        const started = await this.#runner.start([{ path, from }]);
+        const started = await this.#runner.start({ paths: [path], from });
         const piece = pieceAt(started.pieces, 0);
         const { lengths } = started.pieces;
         // Hashed, compressed and stored while the next piece is read; the runner bounds how many there are.
@@ -161,7 +166,7 @@ export class Ingest {
         adding = adding.then(async () => recipe.add(partsOf(await kept, lengths, 0, lengths.length)));
         adding.catch((error: unknown) => failures.push(error));
         if (piece.outcome === 'unreadable') return piece;
-        if (piece.outcome === 'changed') return undefined;
+        if (piece.outcome !== 'read') return undefined;
         if (stat !== undefined && !statEquals(stat, piece.stat)) return undefined;
         stat = piece.stat;
         if (piece.isEnd) break;
@@ -239,15 +244,21 @@ function partsOf(ids: readonly ChunkId[], lengths: Uint32Array, first: number, c
 }
 
 /** What became of a file that was read whole and has few chunks, or cannot be read; undefined of any other. */
-function atOnce(piece: PieceCut, parts: readonly Part[]): Outcome | undefined {
+function atOnce(found: FoundFile, piece: PieceCut, parts: readonly Part[]): Outcome | undefined {
   if (piece.outcome === 'unreadable') return piece;
-  if (piece.outcome === 'changed' || !piece.isEnd) return undefined;
-  const recipe = inlineRecipe(parts);
-  return recipe && taken(piece.stat, recipe);
+  const stat = statOfWhole(found, piece);
+  const recipe = stat && inlineRecipe(parts);
+  return recipe && taken(stat, recipe);
 }
 
-function taken(stat: FileStat | undefined, recipe: Recipe): Outcome {
-  const { size, executable, mtimeNs } = stat as FileStat;
+/** Of a file that was read whole and did not change meanwhile; undefined of any other. */
+function statOfWhole(found: FoundFile, piece: PieceCut): FileStat | undefined {
+  if (piece.outcome === 'as-found') return found.stat;
+  return piece.outcome === 'read' && piece.isEnd ? piece.stat : undefined;
+}
+
+function taken(stat: FileStat, recipe: Recipe): Outcome {
+  const { size, executable, mtimeNs } = stat;
   return {
     outcome: 'taken',
     ingested: { content: { kind: 'file', executable, size, recipe }, mtimeNs, stat },

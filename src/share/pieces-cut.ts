@@ -11,12 +11,12 @@ import {
 } from '../folder/index.js';
 
 /** `partly`: there is more of the file. Of such a piece the last bytes are left uncut. */
-const outcomes = ['whole', 'partly', 'changed', 'unreadable'] as const;
+const outcomes = ['as-found', 'whole', 'partly', 'changed', 'unreadable'] as const;
 
 export interface PiecesCut {
   /** Index into `outcomes`, of each piece. */
   readonly outcomes: Uint8Array;
-  /** Of each piece an encoded stat; zeros unless it was read. */
+  /** Of each piece an encoded stat; zeros unless it was read, and is not as it was found. */
   readonly stats: Uint8Array;
   /** Chunks of each piece. */
   readonly counts: Uint32Array;
@@ -27,8 +27,9 @@ export interface PiecesCut {
 }
 
 export type PieceCut =
+  | { readonly outcome: 'as-found' }
   | { readonly outcome: 'read'; readonly stat: FileStat; readonly isEnd: boolean }
-  | Exclude<PieceRead, { readonly outcome: 'read' }>;
+  | Exclude<PieceRead, { readonly bytes: number }>;
 
 /**
  * @param counts - chunks of each piece
@@ -58,7 +59,7 @@ export function packPieces(
 export function pieceAt({ outcomes: codes, stats, reasons }: PiecesCut, index: number): PieceCut {
   const outcome = outcomes[codes[index] as number] as (typeof outcomes)[number];
   if (outcome === 'unreadable') return { outcome, reason: reasons.get(index) ?? '' };
-  if (outcome === 'changed') return { outcome };
+  if (outcome === 'changed' || outcome === 'as-found') return { outcome };
   const view = new DataView(stats.buffer, stats.byteOffset, stats.length);
   return { outcome: 'read', stat: decodeFileStat(view, index * fileStatBytes), isEnd: outcome === 'whole' };
 }

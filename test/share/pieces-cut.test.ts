@@ -17,16 +17,18 @@ it('crosses as it was', () => {
     { outcome: 'unreadable', reason: 'you may not read it' },
     { outcome: 'read', stat: { ...stat, executable: false }, bytes: 5, isEnd: false },
     { outcome: 'changed' },
+    { outcome: 'as-found', bytes: 7 },
     { outcome: 'unreadable', reason: 'the disk cannot' },
   ];
-  const counts = Uint32Array.of(2, 0, 1, 0, 0);
-  const lengths = Uint32Array.of(10, 20, 5);
+  const counts = Uint32Array.of(2, 0, 1, 0, 1, 0);
+  const lengths = Uint32Array.of(10, 20, 5, 7);
   const crossed = structuredClone(packPieces(pieces, counts, lengths));
   expect(pieces.map((_, index) => pieceAt(crossed, index))).toEqual([
     { outcome: 'read', stat, isEnd: true },
     { outcome: 'unreadable', reason: 'you may not read it' },
     { outcome: 'read', stat: { ...stat, executable: false }, isEnd: false },
     { outcome: 'changed' },
+    { outcome: 'as-found' },
     { outcome: 'unreadable', reason: 'the disk cannot' },
   ]);
   expect([crossed.counts, crossed.lengths]).toEqual([counts, lengths]);
