@@ -24,15 +24,13 @@ export interface Session {
   readonly address: string;
   /** Whether this side dialled. */
   readonly initiator: boolean;
-  /** A guest may send 64 KiB in all and is shown out after a minute, unless `promote` is called. */
+  /** For the whole session: a guest, once it has joined, dials again. It may send 64 KiB in all, for a minute. */
   readonly standing: Standing;
   /** Bytes of this session in UDP payloads, repeats included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Begins delivery; called once. Frames that came earlier are delivered first. */
   start(handlers: SessionHandlers): void;
-  /** The guest has become a member. */
-  promote(): void;
   /**
    * Sends one frame of 1 to `frameBytesMax` bytes, which must not change afterwards.
    * @returns resolves when less than 1 MiB waits to be sent
@@ -60,10 +58,10 @@ export class PeerSession implements Session {
   readonly device: DeviceId;
   readonly address: string;
   readonly initiator: boolean;
+  readonly standing: Standing;
   readonly #options: SessionOptions;
   readonly #sealer: DatagramSealer;
   readonly #opener: DatagramOpener;
-  #standing: Standing;
   #guestTimer: NodeJS.Timeout | undefined;
   #handlers: SessionHandlers | undefined;
   #datagramBytesIn = 0;
@@ -75,17 +73,13 @@ export class PeerSession implements Session {
     this.device = established.device;
     this.address = options.address;
     this.initiator = options.initiator;
-    this.#standing = established.standing;
+    this.standing = established.standing;
     this.#sealer = new DatagramSealer(established.sendKey, established.remoteIndex);
     this.#opener = new DatagramOpener(established.receiveKey);
-    if (this.#standing === 'guest') {
+    if (this.standing === 'guest') {
       this.#guestTimer = setTimeout(() => this.close('the guest did not join in time'), guestMsMax);
     }
     established.channel.onClose((reason) => this.#ended(reason));
-  }
-
-  get standing(): Standing {
-    return this.#standing;
   }
 
   get bytesIn(): number {
@@ -103,12 +97,6 @@ export class PeerSession implements Session {
     const { closeReason } = channel;
     channel.receive(handlers.onFrame);
     if (closeReason !== undefined) this.#tellClosed(handlers, closeReason);
-  }
-
-  promote(): void {
-    this.#standing = 'member';
-    clearTimeout(this.#guestTimer);
-    this.#options.established.channel.admit({ limited: false });
   }
 
   send(frame: Uint8Array): Promise<void> {
