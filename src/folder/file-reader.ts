@@ -1,7 +1,7 @@
 /**
  * Reading many files at once, front to back, in one thread that does nothing else: what the workers of an ingest
- * use. All of it is synchronous. Files of one directory are read in one go, since finding the way there safely costs
- * as much as reading a small file.
+ * use. All of it is synchronous. Files of one directory are read in one go, and the next directory is reached from
+ * there, since finding the way safely from the root costs as much as reading a small file.
  */
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { isShoalError, systemCode } from '../error.js';
@@ -9,7 +9,7 @@ import { baseNameOf, parentOf, type RelPath } from '../manifest/index.js';
 import { asReasonUnknown } from './faults.js';
 import { type FileStat, fileStatOf, statEquals } from './file-stat.js';
 import { type OpenedRegular, openRegular, openUnseen } from './open-regular.js';
-import { type At, SafePaths } from './safe-path.js';
+import { type At, type Enter, SafePaths } from './safe-path.js';
 
 /** What another thread needs to read in the same folder. */
 export interface ReaderOptions {
@@ -52,40 +52,53 @@ export class FileReader {
    * @returns one result a piece, in their order; all of them have changed if the root is gone
    */
   read(pieces: readonly Piece[], into: Uint8Array): PieceRead[] {
-    const results: PieceRead[] = [];
-    let used = 0;
-    for (let first = 0; first < pieces.length; ) {
-      const parent = parentOf((pieces[first] as Piece).path);
-      let end = first + 1;
-      while (end < pieces.length && parentOf((pieces[end] as Piece).path) === parent) end++;
-      for (const result of this.#readSiblings(parent, pieces.slice(first, end), into.subarray(used))) {
-        results.push(result);
-        if ('bytes' in result) used += result.bytes;
-      }
-      first = end;
-    }
-    return results;
-  }
-
-  #readSiblings(parent: RelPath | undefined, pieces: readonly Piece[], into: Uint8Array): PieceRead[] {
-    const results: PieceRead[] = [];
-    let used = 0;
-    const read = (at: At): void => {
-      for (const piece of pieces) {
-        const result = readPiece(at(baseNameOf(piece.path)), piece, into.subarray(used));
-        results.push(result);
-        if ('bytes' in result) used += result.bytes;
-      }
-    };
     try {
       this.#paths ??= SafePaths.of(this.#options);
-      const entered = this.#paths.enter(parent?.split('/') ?? [], { create: false }, read);
-      if (entered.outcome === 'inside') return results;
-      return pieces.map(() => ({ outcome: 'changed' }));
     } catch (error) {
       const failure = failureOf(error);
       return pieces.map(() => failure);
     }
+    return this.#paths.visit((enter) => readAll(enter, pieces, into));
+  }
+}
+
+function readAll(enter: Enter, pieces: readonly Piece[], into: Uint8Array): PieceRead[] {
+  const results: PieceRead[] = [];
+  let used = 0;
+  for (let first = 0; first < pieces.length; ) {
+    const parent = parentOf((pieces[first] as Piece).path);
+    let end = first + 1;
+    while (end < pieces.length && parentOf((pieces[end] as Piece).path) === parent) end++;
+    for (const result of readSiblings(enter, parent, pieces.slice(first, end), into.subarray(used))) {
+      results.push(result);
+      if ('bytes' in result) used += result.bytes;
+    }
+    first = end;
+  }
+  return results;
+}
+
+function readSiblings(
+  enter: Enter,
+  parent: RelPath | undefined,
+  pieces: readonly Piece[],
+  into: Uint8Array,
+): PieceRead[] {
+  const read = (at: At): PieceRead[] => {
+    let used = 0;
+    return pieces.map((piece) => {
+      const result = readPiece(at(baseNameOf(piece.path)), piece, into.subarray(used));
+      if ('bytes' in result) used += result.bytes;
+      return result;
+    });
+  };
+  try {
+    const entered = enter(parent?.split('/') ?? [], read);
+    if (entered.outcome === 'inside') return entered.value;
+    return pieces.map(() => ({ outcome: 'changed' }));
+  } catch (error) {
+    const failure = failureOf(error);
+    return pieces.map(() => failure);
   }
 }
 

@@ -7,8 +7,8 @@
  * component is looked at by `lstat` before and after.
  *
  * All of it is synchronous on purpose. Entering a directory five levels deep takes 9 us (a hop to the thread pool
- * takes about as long), no descriptor outlives the call, at most two are open, and nothing of this process can
- * come between a check and the act that relies on it.
+ * takes about as long), no descriptor outlives the call, at most `levelsMax` and one are open, and nothing of this process
+ * can come between a check and the act that relies on it.
  */
 import {
   type BigIntStats,
@@ -40,6 +40,9 @@ export interface EnterOptions {
   readonly create: boolean;
 }
 
+/** As `SafePaths.enter`; makes no directories. */
+export type Enter = <T>(components: readonly string[], use: (at: At) => T) => Entered<T>;
+
 export interface SafePathOptions {
   /** Whether `/proc/self/fd` can be used. */
   readonly descriptors: boolean;
@@ -51,6 +54,9 @@ export interface SafePathOptions {
 const openPathOnly = 0o10000000;
 const openDirectoryFlags = openPathOnly | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const newDirectoryMode = 0o777;
+/** Directories below the root that stay open together. */
+const levelsMax = 32;
+const existing: EnterOptions = { create: false };
 
 export class SafePaths {
   readonly #root: string;
@@ -92,13 +98,26 @@ export class SafePaths {
     options: EnterOptions,
     use: (at: At, device: bigint) => T,
   ): Entered<T> {
-    try {
-      return this.#options.descriptors
+    return asEntered(() =>
+      this.#options.descriptors
         ? this.#enterByDescriptor(components, options, use)
-        : this.#enterByName(components, options, use);
-    } catch (error) {
-      if (error instanceof OnTheWay) return error.result;
-      throw error;
+        : this.#enterByName(components, options, use),
+    );
+  }
+
+  /**
+   * Runs `use` with a way to enter several directories: each is reached from the one before, as far as their ways are the
+   * same. Whoever moves a directory meanwhile moves it with what is done in it, until `use` returns.
+   */
+  visit<T>(use: (enter: Enter) => T): T {
+    if (!this.#options.descriptors) return use((components, act) => this.enter(components, existing, act));
+    const trail = new Trail();
+    try {
+      return use((components, act) =>
+        asEntered(() => act(inDescriptor(this.#follow(trail, components, existing)))),
+      );
+    } finally {
+      trail.end();
     }
   }
 
@@ -106,21 +125,27 @@ export class SafePaths {
     components: readonly string[],
     options: EnterOptions,
     use: (at: At, device: bigint) => T,
-  ): Entered<T> {
-    let descriptor = this.#openRoot();
+  ): T {
+    const trail = new Trail();
     try {
-      for (const [depth, component] of components.entries()) {
-        const at = inDescriptor(descriptor);
-        this.#rejectFoldedName(at('.'), components.slice(0, depth + 1));
-        const next = openComponent(at(component), components.slice(0, depth + 1), options);
-        closeSync(descriptor);
-        descriptor = next;
-      }
-      const value = use(inDescriptor(descriptor), fstatSync(descriptor, { bigint: true }).dev);
-      return { outcome: 'inside', value };
+      const descriptor = this.#follow(trail, components, options);
+      return use(inDescriptor(descriptor), fstatSync(descriptor, { bigint: true }).dev);
     } finally {
-      closeSync(descriptor);
+      trail.end();
     }
+  }
+
+  /** Goes on from where the trail has led. @returns the descriptor of the directory that `components` name */
+  #follow(trail: Trail, components: readonly string[], options: EnterOptions): number {
+    let descriptor = trail.backTo(components) ?? trail.begin(this.#openRoot());
+    for (const [depth, component] of components.entries()) {
+      if (depth < trail.depth) continue;
+      const at = inDescriptor(descriptor);
+      this.#rejectFoldedName(at('.'), components.slice(0, depth + 1));
+      descriptor = openComponent(at(component), components.slice(0, depth + 1), options);
+      trail.add(component, descriptor);
+    }
+    return descriptor;
   }
 
   #openRoot(): number {
@@ -135,13 +160,14 @@ export class SafePaths {
     components: readonly string[],
     options: EnterOptions,
     use: (at: At, device: bigint) => T,
-  ): Entered<T> {
+  ): T {
     const before = this.#lookAtEach(components, options);
     const directory = join(this.#root, ...components);
     const value = use((name) => join(directory, name), before.device);
     const after = this.#lookAtEach(components, { create: false });
-    if (after.identities === before.identities) return { outcome: 'inside', value };
-    return { outcome: 'obstructed', reason: `${shown(components)} was exchanged while it was in use` };
+    if (after.identities === before.identities) return value;
+    const reason = `${shown(components)} was exchanged while it was in use`;
+    throw new OnTheWay({ outcome: 'obstructed', reason });
   }
 
   #lookAtEach(components: readonly string[], options: EnterOptions): { identities: string; device: bigint } {
@@ -182,12 +208,70 @@ export class SafePaths {
   }
 }
 
+/**
+ * The directories that were gone through, open, from the root down: at most `levelsMax` and the root. Where a way is longer
+ * its last directory takes the place of the one before, which must then be gone through again.
+ */
+class Trail {
+  /** Of the root, then of one directory for each of the names. */
+  readonly #descriptors: number[] = [];
+  readonly #names: string[] = [];
+  /** Of the last directory, below the root. */
+  depth = 0;
+
+  /** @param root - its descriptor, which is the trail's from here on */
+  begin(root: number): number {
+    this.#descriptors.push(root);
+    return root;
+  }
+
+  /** One level deeper. @param descriptor - the trail's from here on */
+  add(name: string, descriptor: number): void {
+    if (this.#names.length === levelsMax) this.#leaveLast();
+    this.#names.push(name);
+    this.#descriptors.push(descriptor);
+    this.depth++;
+  }
+
+  /** Leaves what is not on the way to `components`. @returns the last that is left, undefined if nothing was begun */
+  backTo(components: readonly string[]): number | undefined {
+    let shared = 0;
+    while (
+      shared < levelsMax - 1 &&
+      shared < this.#names.length &&
+      this.#names[shared] === components[shared]
+    )
+      shared++;
+    while (this.#names.length > shared) this.#leaveLast();
+    this.depth = shared;
+    return this.#descriptors.at(-1);
+  }
+
+  end(): void {
+    for (const descriptor of this.#descriptors) closeSync(descriptor);
+  }
+
+  #leaveLast(): void {
+    this.#names.pop();
+    closeSync(this.#descriptors.pop() as number);
+  }
+}
+
 /** Carries an outcome out of the loops above; never leaves this file. */
 class OnTheWay extends Error {
   readonly result: Entered<never>;
   constructor(result: Entered<never>) {
     super('cannot enter');
     this.result = result;
+  }
+}
+
+function asEntered<T>(enter: () => T): Entered<T> {
+  try {
+    return { outcome: 'inside', value: enter() };
+  } catch (error) {
+    if (error instanceof OnTheWay) return error.result;
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { SafePaths } from '../../src/folder/safe-path.js';
+import { type Enter, SafePaths } from '../../src/folder/safe-path.js';
 import { scratchDirectory } from './scratch.js';
 
 const linux = existsSync('/proc/self/fd');
@@ -76,5 +76,71 @@ test.runIf(linux)('no descriptor is left open, whichever way it ends', () => {
     paths.enter(['link', 'b'], existing, () => undefined);
     expect(() => paths.enter(['a'], existing, () => expect.unreachable())).toThrow();
   }
+  expect(openDescriptors()).toBe(before);
+});
+
+/** What lies in the directory that `components` name, or why there is nothing. */
+function listing(enter: Enter, ...components: string[]): readonly string[] | string {
+  const entered = enter(components, (at) => readdirSync(at('.')));
+  return entered.outcome === 'inside' ? entered.value : entered.outcome;
+}
+
+test.each([true, false])('a visit enters one directory after another, by descriptor: %s', (descriptors) => {
+  const { root, outside } = scene();
+  mkdirSync(join(root, 'a/b/c'));
+  mkdirSync(join(root, 'd/b'), { recursive: true });
+  writeFileSync(join(root, 'd/b/file'), '');
+  symlinkSync(outside, join(root, 'link'));
+  const seen = new SafePaths(root, { descriptors }).visit((enter) => [
+    listing(enter, 'a', 'b'),
+    listing(enter, 'a', 'b', 'c'),
+    listing(enter, 'a', 'none', 'c'),
+    listing(enter, 'link', 'b'),
+    listing(enter, 'a'),
+    listing(enter, 'd', 'b'),
+    listing(enter),
+    listing(enter, 'd', 'b'),
+  ]);
+  expect(seen).toEqual([['c'], [], 'missing', 'obstructed', ['b'], ['file'], ['a', 'd', 'link'], ['file']]);
+});
+
+test.runIf(linux)('a visit stays with the directories it entered, and goes nowhere else', () => {
+  const { root, outside, exchange } = scene();
+  writeFileSync(join(outside, 'b/trap'), '');
+  mkdirSync(join(root, 'a/c'));
+  const seen = new SafePaths(root, { descriptors: true }).visit((enter) => {
+    const before = listing(enter, 'a', 'b');
+    exchange();
+    return [
+      before,
+      listing(enter, 'a', 'b'),
+      listing(enter, 'a', 'c'),
+      listing(enter),
+      listing(enter, 'a', 'b'),
+    ];
+  });
+  expect(seen).toEqual([[], [], [], ['a', 'moved'], 'obstructed']);
+});
+
+test.runIf(linux)('a visit of deep directories keeps few descriptors open, and none at its end', () => {
+  const root = scratchDirectory();
+  const deep = Array.from({ length: 50 }, (_, depth) => `level-${depth}`);
+  const sibling = [...deep.slice(0, 40), 'sibling'];
+  const near = deep.slice(0, 3);
+  mkdirSync(join(root, ...deep, 'bottom'), { recursive: true });
+  mkdirSync(join(root, ...sibling, 'other'), { recursive: true });
+  const before = openDescriptors();
+  const paths = new SafePaths(root, { descriptors: true });
+  paths.visit((enter) => {
+    expect(listing(enter, ...deep)).toEqual(['bottom']);
+    expect(listing(enter, ...sibling)).toEqual(['other']);
+    expect(listing(enter, ...deep)).toEqual(['bottom']);
+    expect(openDescriptors() - before).toBeLessThanOrEqual(33);
+    expect(listing(enter, ...near)).toEqual(['level-3']);
+    expect(openDescriptors() - before).toBe(4);
+    expect(listing(enter, ...deep, 'none')).toBe('missing');
+  });
+  expect(openDescriptors()).toBe(before);
+  expect(() => paths.visit((enter) => enter(deep, () => expect.unreachable()))).toThrow();
   expect(openDescriptors()).toBe(before);
 });
