@@ -4,11 +4,13 @@
  * is replaced. Packs are not read for that.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkTotals } from './chunk-store.js';
 import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
+import { IdFilter } from './id-filter.js';
 import { chunkKey, chunkRange, packStateKey, totalsKey } from './key.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
@@ -25,17 +27,24 @@ export interface AppendedBatch extends AppendedChunks {
   readonly values: readonly Operation[];
 }
 
+/** Ids that are told from absent ones as well as can be; 2 MiB. */
+const writtenIdsExpected = 2 ** 20;
+
 export class ChunkWriter {
   /** Batches written since the store was opened: tells whether a count made meanwhile still holds. */
   revision = 0;
   readonly recent = new RecentLocations();
+  /** All that the database has of chunks, if it had none when the store was opened. */
+  private readonly written: IdFilter | undefined;
 
   private constructor(
     private readonly database: Database,
     private readonly packs: Packs,
     private readonly damage: DamageList,
     private current: ChunkTotals,
-  ) {}
+  ) {
+    if (current.chunks === 0) this.written = new IdFilter(writtenIdsExpected, randomBytes(4).readUInt32LE());
+  }
 
   /** Reads the totals, or counts the chunks if the totals are damaged or missing. */
   static async open(database: Database, packs: Packs, damage: DamageList): Promise<ChunkWriter> {
@@ -46,6 +55,11 @@ export class ChunkWriter {
 
   get totals(): ChunkTotals {
     return this.current;
+  }
+
+  /** Whether the database must be asked for `id`: a first snapshot asks for each of its chunks, and all but none is there. */
+  mayHave(id: ChunkId): boolean {
+    return this.written?.has(id) ?? true;
   }
 
   /** Puts right what a full count found; written with the next batch. */
@@ -60,15 +74,14 @@ export class ChunkWriter {
   async lookUp(records: readonly PendingRecord[]): Promise<() => Promise<AppendedBatch>> {
     const chunks: PendingChunk[] = [];
     for (const record of records) chunks.push(...record.chunks);
-    const before = await this.database.getMany(chunks.map((chunk) => chunk.key));
-    const added = new Set(chunks.filter((_, index) => before[index] === undefined));
-    const replaced = await this.damaged(chunks, before);
-    const lacking = (chunk: PendingChunk): boolean => added.has(chunk) || replaced.has(chunk);
+    const found = await this.valuesOf(chunks);
+    const replaced = await this.damaged(found);
+    const lacking = (chunk: PendingChunk): boolean => !found.has(chunk) || replaced.has(chunk);
     return async () => {
       const stored = new Map<ChunkId, StoredChunk>();
       const wanted = records.filter((record) => record.chunks.some(lacking));
       const values = await this.writeRecords(wanted, lacking, stored);
-      return { added: [...added], replaced, values, stored };
+      return { added: chunks.filter((chunk) => !found.has(chunk)), replaced, values, stored };
     };
   }
 
@@ -87,6 +100,7 @@ export class ChunkWriter {
     if (values.length === 0) return;
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
     const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
+    for (const { id } of added) this.written?.add(id);
     await this.database.write([...values, { type: 'put', key: totalsKey, value: sealTotals(totals) }], {
       sync: false,
     });
@@ -172,16 +186,25 @@ export class ChunkWriter {
     return operations;
   }
 
-  /** Those of `chunks` whose `stored` value shows, or is known, not to be intact. */
+  /** What the database has of `chunks`. */
+  private async valuesOf(chunks: readonly PendingChunk[]): Promise<ReadonlyMap<PendingChunk, Uint8Array>> {
+    const asked = chunks.filter(({ id }) => this.mayHave(id));
+    const values = asked.length === 0 ? [] : await this.database.getMany(asked.map(({ key }) => key));
+    const found = new Map<PendingChunk, Uint8Array>();
+    for (const [index, chunk] of asked.entries()) {
+      const value = values[index];
+      if (value !== undefined) found.set(chunk, value);
+    }
+    return found;
+  }
+
+  /** Those chunks whose value shows, or is known, not to be intact. */
   private async damaged(
-    chunks: readonly PendingChunk[],
-    stored: readonly (Uint8Array | undefined)[],
+    found: ReadonlyMap<PendingChunk, Uint8Array>,
   ): Promise<ReadonlyMap<PendingChunk, ChunkTotals>> {
     const lengths = new Map<number, number>();
     const damaged = new Map<PendingChunk, ChunkTotals>();
-    for (const [index, chunk] of chunks.entries()) {
-      const sealed = stored[index];
-      if (sealed === undefined) continue;
+    for (const [chunk, sealed] of found) {
       const intact =
         !this.damage.has(chunk.id) && (await this.isWithin(lengths, unsealChunk(chunk.key, sealed)));
       if (!intact) damaged.set(chunk, totalsOfValue(chunk.key, sealed));

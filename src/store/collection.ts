@@ -8,15 +8,15 @@
  * behind the deletion. What was found before the collection began is the caller's care (share/activity.ts).
  */
 import type { ChunkId } from '../chunking/index.js';
-import type { LiveSet } from './live-set.js';
+import type { IdFilter } from './id-filter.js';
 
 const nothing: ReadonlySet<ChunkId> = new Set();
 
 export class Collection {
-  readonly #live: LiveSet;
+  readonly #live: IdFilter;
   #condemned = nothing;
 
-  constructor(live: LiveSet) {
+  constructor(live: IdFilter) {
     this.#live = live;
   }
 

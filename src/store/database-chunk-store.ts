@@ -53,14 +53,19 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   async hasMany(ids: readonly ChunkId[]): Promise<boolean[]> {
-    const { database, queue, damage } = this.parts;
-    const isThere = ids.map((id) => this.touch(id));
-    const queued = ids.map((id) => queue.has(id));
-    const stored = await database.hasMany(ids.map(chunkKey));
-    return ids.map(
-      (id, index) =>
-        queued[index] === true || (stored[index] === true && isThere[index] === true && !damage.has(id)),
-    );
+    const { database, queue, writer, damage } = this.parts;
+    const has: boolean[] = [];
+    const asked: number[] = [];
+    for (const [index, id] of ids.entries()) {
+      const isThere = this.touch(id);
+      has[index] = queue.has(id);
+      if (has[index] === false && isThere && writer.mayHave(id)) asked.push(index);
+    }
+    if (asked.length === 0) return has;
+    const stored = await database.hasMany(asked.map((index) => chunkKey(ids[index] as ChunkId)));
+    for (const [at, index] of asked.entries())
+      has[index] = stored[at] === true && !damage.has(ids[index] as ChunkId);
+    return has;
   }
 
   async get(id: ChunkId): Promise<Uint8Array | undefined> {

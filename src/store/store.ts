@@ -16,9 +16,9 @@ import { DatabaseChunkStore } from './database-chunk-store.js';
 import { DatabaseRecordStore } from './database-record-store.js';
 import { FilePacks } from './file-packs.js';
 import { checkFormat, formatVersion } from './format.js';
+import { IdFilter } from './id-filter.js';
 import { lostWritesKey, packStateKey } from './key.js';
 import { LevelDatabase } from './level-database.js';
-import { LiveSet } from './live-set.js';
 import { migrate } from './migration.js';
 import { unsealPackState } from './pack-state.js';
 import { noteStrays } from './pack-strays.js';
@@ -148,7 +148,7 @@ export class Store implements OpenStore {
   beginCollection(): OpenCollection {
     const { chunkStore, database, packs, writer } = this;
     assert(chunkStore.collection === undefined, 'one collection at a time');
-    const live = new LiveSet(writer.totals.chunks + this.queue.length, randomBytes(4).readUInt32LE());
+    const live = new IdFilter(writer.totals.chunks + this.queue.length, randomBytes(4).readUInt32LE());
     const collection = new Collection(live);
     chunkStore.collection = collection;
     const step = (run: () => Promise<void>): Promise<void> =>

@@ -124,7 +124,7 @@ test.runIf(linux)('a visit stays with the directories it entered, and goes nowhe
 
 test.runIf(linux)('a visit of deep directories keeps few descriptors open, and none at its end', () => {
   const root = scratchDirectory();
-  const deep = Array.from({ length: 50 }, (_, depth) => `level-${depth}`);
+  const deep: string[] = Array(50).fill('level'); // equal names: none must be taken for one at another depth
   const sibling = [...deep.slice(0, 40), 'sibling'];
   const near = deep.slice(0, 3);
   mkdirSync(join(root, ...deep, 'bottom'), { recursive: true });
@@ -136,7 +136,7 @@ test.runIf(linux)('a visit of deep directories keeps few descriptors open, and n
     expect(listing(enter, ...sibling)).toEqual(['other']);
     expect(listing(enter, ...deep)).toEqual(['bottom']);
     expect(openDescriptors() - before).toBeLessThanOrEqual(33);
-    expect(listing(enter, ...near)).toEqual(['level-3']);
+    expect(listing(enter, ...near)).toEqual(['level']);
     expect(openDescriptors() - before).toBe(4);
     expect(listing(enter, ...deep, 'none')).toBe('missing');
   });

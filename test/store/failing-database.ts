@@ -7,6 +7,8 @@ const textOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 export class FailingDatabase implements Database {
   /** What was written, by key: one list a write. */
   readonly writes: { keys: string[]; bytes: number; sync: boolean }[] = [];
+  /** The keys of all look-ups of several. */
+  readonly asked: string[] = [];
   syncs = 0;
   /** Awaited by each write and sync before anything is done; rejects to make it fail. */
   gate: () => Promise<void> = async () => {};
@@ -17,10 +19,12 @@ export class FailingDatabase implements Database {
   }
 
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.asked.push(...keys.map(textOf));
     return Promise.all(keys.map((key) => this.get(key)));
   }
 
   async hasMany(keys: readonly Uint8Array[]): Promise<boolean[]> {
+    this.asked.push(...keys.map(textOf));
     return keys.map((key) => this.values.has(textOf(key)));
   }
 

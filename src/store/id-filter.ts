@@ -1,8 +1,7 @@
 /**
- * The chunks that a collection found to be needed, as a Bloom filter: memory is bounded however many there are. An id
- * that was added is always there. One that was not added seems to be with a probability of 1 in 1,700 at 16 bits an id
- * (up to 33 million chunks), 1 in 40 at 8 bits, and then its chunk stays for now: another collection has another
- * `seed`, and other errors.
+ * A set of chunk ids as a Bloom filter: memory is bounded however many there are. An id that was added is always there. One
+ * that was not added seems to be with a probability of 1 in 1,700 at 16 bits an id (up to 33 million ids), 1 in 40 at 8
+ * bits; another filter has another `seed`, and other errors.
  */
 import type { ChunkId } from '../chunking/index.js';
 
@@ -13,7 +12,7 @@ const bitsMin = 2 ** 16;
 /** 64 MiB. */
 const bitsMax = 2 ** 29;
 
-export class LiveSet {
+export class IdFilter {
   readonly #bits: Uint8Array;
   readonly #mask: number;
   readonly #seed: number;
