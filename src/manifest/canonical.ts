@@ -8,7 +8,7 @@
 import { type DecodeOptions, decode, Tokenizer } from 'cborg';
 import { malformed } from './malformed.js';
 
-export { type Canonical, encodeCanonical } from './canonical-writer.js';
+export { type CanonicalWriter, encodeCanonical } from './canonical-writer.js';
 
 /** Deepest nesting in any of our formats, with one to spare. */
 const nestingMax = 5;
@@ -140,12 +140,6 @@ export function bytesToHex(bytes: Uint8Array): string {
   let hex = '';
   for (const byte of bytes) hex += hexOfByte[byte];
   return hex;
-}
-
-export function hexToBytes(hex: string): Uint8Array {
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -14,16 +14,15 @@ import { strict as assert } from 'node:assert';
 import { isShoalError, ShoalError } from '../error.js';
 import {
   bytesToHex,
-  type Canonical,
+  type CanonicalWriter,
   decodeCanonical,
   decodeText,
   encodeCanonical,
   equalBytes,
   FieldReader,
-  hexToBytes,
 } from './canonical.js';
 import { conflictPath } from './conflict-path.js';
-import { contentFields, kindCodes, readFile, readSymlink } from './content-codec.js';
+import { contentValues, kindCodes, readFile, readSymlink, writeContent } from './content-codec.js';
 import { conflictOfEntry, type Entry, type LiveEntry, type Write } from './entry.js';
 import { malformed } from './malformed.js';
 import { parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
@@ -38,6 +37,14 @@ export const entryBytesMax = 20 * 1024;
 const actorBytes = 8;
 const what = 'manifest entry';
 
+/** How many values an entry is. */
+const valuesOf = {
+  deleted: 4,
+  directory: 5 + contentValues.directory,
+  symlink: 6 + contentValues.symlink,
+  file: 6 + contentValues.file,
+} as const;
+
 type Known = Pick<Entry, 'path' | 'version' | 'overtaken'>;
 
 /** @throws ShoalError LIMIT if the entry knows more than `actorsMax` actors */
@@ -51,13 +58,16 @@ export function encodeEntry(entry: Entry): Uint8Array {
       },
     );
   }
-  const fields: Canonical[] = [kindCodes[entry.kind], entry.path, ...versionFields(entry)];
-  if (entry.kind !== 'deleted') fields.push(writeFields(entry.writes));
-  if (entry.kind === 'file' || entry.kind === 'symlink') {
-    fields.push(entry.conflictOf ?? null);
-  }
-  if (entry.kind !== 'deleted') fields.push(...contentFields(entry));
-  const bytes = encodeCanonical(fields);
+  const bytes = encodeCanonical((to) => {
+    to.array(valuesOf[entry.kind]);
+    to.integer(kindCodes[entry.kind]);
+    to.text(entry.path);
+    writeVersion(to, entry);
+    if (entry.kind === 'deleted') return;
+    writeWrites(to, entry.writes);
+    if (entry.kind !== 'directory') to.optionalText(entry.conflictOf);
+    writeContent(to, entry);
+  });
   assert(bytes.length <= entryBytesMax, 'An entry within its bounds must fit in entryBytesMax.');
   return bytes;
 }
@@ -116,33 +126,35 @@ export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
   return equalBytes(encodeEntry(a), encodeEntry(b));
 }
 
-function versionFields({ version, overtaken = [] }: Known): Canonical[] {
-  const late = new Set(overtaken);
-  const heads: Canonical[] = [];
-  const rest: Canonical[] = [];
-  const actors = version.size > 1 ? [...version.keys()].sort() : version.keys();
-  for (const actor of actors)
-    (late.has(actor) ? rest : heads).push(bytesOfActor(actor), version.get(actor) as number);
-  return [heads, rest];
+/** Two values: the actors that are heads, and those that are overtaken. */
+function writeVersion(to: CanonicalWriter, { version, overtaken = [] }: Known): void {
+  const actors = [...version.keys()].sort();
+  const isLate = (actor: string): boolean => overtaken.includes(actor);
+  writeCounters(
+    to,
+    version,
+    actors.filter((actor) => !isLate(actor)),
+  );
+  writeCounters(to, version, actors.filter(isLate));
 }
 
-/** Of the actor that was encoded last: mostly the next one, too. */
-let lastActor: { readonly actor: string; readonly bytes: Uint8Array } = {
-  actor: '',
-  bytes: new Uint8Array(),
-};
-
-function bytesOfActor(actor: string): Uint8Array {
-  if (actor !== lastActor.actor) lastActor = { actor, bytes: hexToBytes(actor) };
-  return lastActor.bytes;
+function writeCounters(to: CanonicalWriter, version: Version, actors: readonly string[]): void {
+  to.array(2 * actors.length);
+  for (const actor of actors) {
+    to.hexBytes(actor);
+    to.integer(version.get(actor) as number);
+  }
 }
 
-function writeFields(writes: readonly Write[]): Canonical[] {
+function writeWrites(to: CanonicalWriter, writes: readonly Write[]): void {
   assert(writes.length >= 1 && writes.length <= writesMax, 'A live entry has 1 to writesMax writes.');
-  const fields: Canonical[] = [];
-  for (const { actor, counter, mtimeNs, displaced } of writes)
-    fields.push(bytesOfActor(actor), counter, mtimeNs, displaced === true);
-  return fields;
+  to.array(4 * writes.length);
+  for (const { actor, counter, mtimeNs, displaced } of writes) {
+    to.hexBytes(actor);
+    to.integer(counter);
+    to.integer64(mtimeNs);
+    to.boolean(displaced === true);
+  }
 }
 
 function readKnown(fields: FieldReader): Known {

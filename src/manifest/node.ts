@@ -9,9 +9,9 @@
  * A single node says nothing about its neighbours: tree-reader.ts checks it against what its parent says of it.
  */
 import { strict as assert } from 'node:assert';
-import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdFromBytes } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
-import { type Canonical, decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
+import { decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
 import type { Entry } from './entry.js';
 import { decodeEntry, type EntryHead, encodeEntry, entryBytesMax, headOfEntry } from './entry-codec.js';
 import { malformed } from './malformed.js';
@@ -74,9 +74,17 @@ export function leafItem(entry: Entry): LeafItem {
 }
 
 export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
-  const { files, directories, bytes, deleted } = child.totals;
-  const fields: Canonical[] = [child.key, chunkIdToBytes(child.id), files, directories, bytes, deleted];
-  return { ...child, bytes: encodeCanonical(fields) };
+  const { key, id, totals } = child;
+  const bytes = encodeCanonical((to) => {
+    to.array(6);
+    to.text(key);
+    to.hexBytes(id);
+    to.integer(totals.files);
+    to.integer(totals.directories);
+    to.integer(totals.bytes);
+    to.integer(totals.deleted);
+  });
+  return { ...child, bytes };
 }
 
 /** @throws ShoalError MALFORMED if a sum is not a safe integer */
@@ -85,7 +93,13 @@ export function nodeOf(level: number, items: readonly Item[]): Node {
 }
 
 export function encodeNode({ level, items }: Node): Uint8Array {
-  const bytes = encodeCanonical([nodeFormat, level, items.map((item) => item.bytes)]);
+  const bytes = encodeCanonical((to) => {
+    to.array(3);
+    to.integer(nodeFormat);
+    to.integer(level);
+    to.array(items.length);
+    for (const item of items) to.bytes(item.bytes);
+  });
   assert(bytes.length <= nodeBytesMax, 'A node must fit in nodeBytesMax.');
   return bytes;
 }

@@ -2,14 +2,8 @@
  * Recipes as bytes: the list of parts inside an entry, and the recipe chunk that holds a stretch of a long recipe.
  * Whatever is decoded has sane lengths whose sum is what was declared.
  */
-import {
-  type ChunkId,
-  chunkBytesMax,
-  chunkIdBytes,
-  chunkIdFromBytes,
-  chunkIdToBytes,
-} from '../chunking/index.js';
-import { type Canonical, decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
+import { type ChunkId, chunkBytesMax, chunkIdBytes, chunkIdFromBytes } from '../chunking/index.js';
+import { type CanonicalWriter, decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
 import type { Part, Recipe } from './entry.js';
 import { malformed } from './malformed.js';
 
@@ -22,10 +16,13 @@ export const recipeDepthMax = 4;
 export const recipeChunkPartsMax = 1024;
 const recipeFormat = 1;
 
-export function partFields(parts: readonly Part[]): Canonical[] {
-  const fields: Canonical[] = [];
-  for (const { id, length } of parts) fields.push(chunkIdToBytes(id), length);
-  return fields;
+/** One value: the list of `parts`. */
+export function writeParts(to: CanonicalWriter, parts: readonly Part[]): void {
+  to.array(2 * parts.length);
+  for (const { id, length } of parts) {
+    to.hexBytes(id);
+    to.integer(length);
+  }
 }
 
 /**
@@ -43,7 +40,13 @@ export function readRecipe(fields: FieldReader, what: string, size: number): Rec
 
 /** A recipe chunk of `depth` (1 or more): its parts have depth - 1. */
 export function encodeRecipeChunk(depth: number, parts: readonly Part[]): Uint8Array {
-  return encodeCanonical([recipeFormat, depth, sumOf(parts), partFields(parts)]);
+  return encodeCanonical((to) => {
+    to.array(4);
+    to.integer(recipeFormat);
+    to.integer(depth);
+    to.integer(sumOf(parts));
+    writeParts(to, parts);
+  });
 }
 
 /**
