@@ -1,8 +1,9 @@
 /**
  * Snapshots against the backup tools: the first of random bytes, the first of a source tree, then with nothing changed
  * and with one file changed, and the memory that one huge file takes. Every tool starts as a process of its own on an
- * empty store. The tools take turns, one run each side by side, and the folder is read once before each, so that all find
- * it in the page cache as far as the system keeps it there. The figures are medians.
+ * empty store. The tools take turns, one run each side by side. Before each the folder is read once, so that all find it in
+ * the page cache as far as the system keeps it there, and the disk is given what earlier ones left to be written. The figures
+ * are medians.
  */
 import { createReadStream } from 'node:fs';
 import { access, appendFile, lstat, mkdir, mkdtemp, opendir, readdir, rm } from 'node:fs/promises';
@@ -112,6 +113,7 @@ async function turns(
     for (const tool of tools) {
       await tool.prepare(workspace);
       await readAll(workspace.folder);
+      await measureCommand('sync', []);
       await measure(tool, (situation, measured) => rowOf(situation, tool.name).runs.push(measured));
       for (const row of rows.filter(({ tool: name }) => name === tool.name))
         row.storeBytes = await bytesIn(tool.storeOf(workspace));
