@@ -138,11 +138,11 @@ export class SafePaths {
   /** Goes on from where the trail has led. @returns the descriptor of the directory that `components` name */
   #follow(trail: Trail, components: readonly string[], options: EnterOptions): number {
     let descriptor = trail.backTo(components) ?? trail.begin(this.#openRoot());
-    for (const [depth, component] of components.entries()) {
-      if (depth < trail.depth) continue;
+    for (const component of components.slice(trail.depth)) {
       const at = inDescriptor(descriptor);
-      this.#rejectFoldedName(at('.'), components.slice(0, depth + 1));
-      descriptor = openComponent(at(component), components.slice(0, depth + 1), options);
+      const way = components.slice(0, trail.depth + 1);
+      this.#rejectFoldedName(at('.'), way);
+      descriptor = openComponent(at(component), way, options);
       trail.add(component, descriptor);
     }
     return descriptor;
@@ -216,8 +216,12 @@ class Trail {
   /** Of the root, then of one directory for each of the names. */
   readonly #descriptors: number[] = [];
   readonly #names: string[] = [];
+  #depth = 0;
+
   /** Of the last directory, below the root. */
-  depth = 0;
+  get depth(): number {
+    return this.#depth;
+  }
 
   /** @param root - its descriptor, which is the trail's from here on */
   begin(root: number): number {
@@ -230,7 +234,7 @@ class Trail {
     if (this.#names.length === levelsMax) this.#leaveLast();
     this.#names.push(name);
     this.#descriptors.push(descriptor);
-    this.depth++;
+    this.#depth++;
   }
 
   /** Leaves what is not on the way to `components`. @returns the last that is left, undefined if nothing was begun */
@@ -243,7 +247,7 @@ class Trail {
     )
       shared++;
     while (this.#names.length > shared) this.#leaveLast();
-    this.depth = shared;
+    this.#depth = shared;
     return this.#descriptors.at(-1);
   }
 

@@ -15,9 +15,15 @@ const memoryBytes = 64 * 1024;
 
 /** @returns what `write` wrote: the caller's own, though its buffer has others beside it */
 export function encodeCanonical(write: (to: CanonicalWriter) => void): Uint8Array {
-  writer.begin();
-  write(writer);
-  return writer.take();
+  assert(!isWriting, 'One encoding must be finished before another begins.');
+  isWriting = true;
+  try {
+    writer.begin();
+    write(writer);
+    return writer.take();
+  } finally {
+    isWriting = false;
+  }
 }
 
 /** Takes the values of an encoding in their order. */
@@ -142,6 +148,7 @@ export class CanonicalWriter {
 }
 
 const writer = new CanonicalWriter();
+let isWriting = false;
 
 /** The byte before an argument of 8 bytes. */
 function headOf64(kind: number): number {

@@ -129,13 +129,17 @@ export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
 /** Two values: the actors that are heads, and those that are overtaken. */
 function writeVersion(to: CanonicalWriter, { version, overtaken = [] }: Known): void {
   const actors = [...version.keys()].sort();
-  const isLate = (actor: string): boolean => overtaken.includes(actor);
+  const late = new Set(overtaken);
   writeCounters(
     to,
     version,
-    actors.filter((actor) => !isLate(actor)),
+    actors.filter((actor) => !late.has(actor)),
   );
-  writeCounters(to, version, actors.filter(isLate));
+  writeCounters(
+    to,
+    version,
+    actors.filter((actor) => late.has(actor)),
+  );
 }
 
 function writeCounters(to: CanonicalWriter, version: Version, actors: readonly string[]): void {

@@ -4,7 +4,6 @@
  * is replaced. Packs are not read for that.
  */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkTotals } from './chunk-store.js';
 import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
@@ -43,7 +42,7 @@ export class ChunkWriter {
     private readonly damage: DamageList,
     private current: ChunkTotals,
   ) {
-    if (current.chunks === 0) this.written = new IdFilter(writtenIdsExpected, randomBytes(4).readUInt32LE());
+    if (current.chunks === 0) this.written = new IdFilter(writtenIdsExpected);
   }
 
   /** Reads the totals, or counts the chunks if the totals are damaged or missing. */

@@ -3,6 +3,7 @@
  * that was not added seems to be with a probability of 1 in 1,700 at 16 bits an id (up to 33 million ids), 1 in 40 at 8
  * bits; another filter has another `seed`, and other errors.
  */
+import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 
 const bitsPerIdMin = 16;
@@ -21,7 +22,7 @@ export class IdFilter {
    * @param ids - how many are expected; more can be added, at a price in errors
    * @param seed - u32
    */
-  constructor(ids: number, seed: number) {
+  constructor(ids: number, seed: number = randomBytes(4).readUInt32LE()) {
     let bits = bitsMin;
     while (bits < ids * bitsPerIdMin && bits < bitsMax) bits *= 2;
     this.#bits = new Uint8Array(bits / 8);

@@ -5,7 +5,6 @@
  * chunks are on the disk. So a root that was committed durably names no chunk that a power cut can take away.
  */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkStore } from './chunk-store.js';
 import { type AppendedBatch, ChunkWriter } from './chunk-writer.js';
@@ -148,7 +147,7 @@ export class Store implements OpenStore {
   beginCollection(): OpenCollection {
     const { chunkStore, database, packs, writer } = this;
     assert(chunkStore.collection === undefined, 'one collection at a time');
-    const live = new IdFilter(writer.totals.chunks + this.queue.length, randomBytes(4).readUInt32LE());
+    const live = new IdFilter(writer.totals.chunks + this.queue.length);
     const collection = new Collection(live);
     chunkStore.collection = collection;
     const step = (run: () => Promise<void>): Promise<void> =>

@@ -101,6 +101,11 @@ describe('canonical CBOR', () => {
     expect(() => encodeCanonical((to) => to.hexBytes(hex))).toThrow('hex digits');
   });
 
+  it('is not begun within another', () => {
+    expect(() => encodeCanonical((to) => to.bytes(encoded(1)))).toThrow('finished');
+    expect(Buffer.from(encoded(1))).toEqual(Buffer.from(encode(1)));
+  });
+
   it('begins anew after a value that has no encoding', () => {
     expect(() => encoded(['before', 0.5])).toThrow();
     expect(Buffer.compare(encoded('after'), encode(forLibrary('after')))).toBe(0);
