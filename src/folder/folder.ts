@@ -26,14 +26,14 @@ import { Quarantine, type QuarantineTotals } from './quarantine.js';
 import { type At, type Entered, SafePaths } from './safe-path.js';
 import { TemporaryFiles, temporaryDirectory } from './temporary.js';
 import { walkFrom } from './walk.js';
-import { streamFromThreads, streamGrowing, streamHere } from './walk-stream.js';
+import { streamDivided, streamGrowing, streamHere } from './walk-stream.js';
 import { FolderWatch, type OnError, type OnHint, type Watching } from './watch.js';
 
 export interface WalkOptions {
   readonly ignore: IgnoreRules;
   /** Only what stands at this path and below it. */
   readonly under?: RelPath;
-  /** Where a large folder can be divided, if that is known: then two threads walk it. */
+  /** Where a large folder can be divided, if that is known: then another thread walks the second half. */
   readonly middle?: RelPath | undefined;
   readonly signal?: AbortSignal;
 }
@@ -132,7 +132,7 @@ export class Folder {
       const start = this.#examine(under, ignore);
       batches = streamHere(start === undefined ? [] : walkFrom({ ...around, ignore }, start));
     } else if (middle !== undefined) {
-      batches = streamFromThreads({ ...around, ignoreText: ignore.text }, middle);
+      batches = streamDivided({ ...around, ignore }, middle);
     } else batches = streamGrowing({ ...around, ignore });
     for await (const batch of batches) {
       yield batch;

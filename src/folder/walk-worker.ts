@@ -1,4 +1,4 @@
-/** The thread of `streamFromThread`: walks the whole folder, a few batches ahead of who reads them. */
+/** The thread of `streamFromThread` and `streamDivided`: walks its part, a few batches ahead of who reads them. */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ShoalError } from '../error.js';
