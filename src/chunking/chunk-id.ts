@@ -41,6 +41,17 @@ export function chunkIdToBytes(id: ChunkId): Uint8Array {
   return bytes;
 }
 
+/**
+ * Four bytes of `id`, big-endian, as a u32: ids are hashes, so any of their words is as good as random. By hand, because it is
+ * asked for several times a chunk, and a piece of text would have to be made for each.
+ * @param index - 0 to 7
+ */
+export function chunkIdWord(id: ChunkId, index: number): number {
+  let word = 0;
+  for (let at = 8 * index; at < 8 * index + 8; at++) word = (word << 4) | nibbleOf(id.charCodeAt(at));
+  return word >>> 0;
+}
+
 /** @param code - of a lowercase hex digit */
 function nibbleOf(code: number): number {
   return code < 0x3a ? code - 0x30 : code - 0x57;

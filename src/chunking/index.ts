@@ -9,6 +9,7 @@ export {
   chunkIdFromBytes,
   chunkIdsFromBytes,
   chunkIdToBytes,
+  chunkIdWord,
   parseChunkId,
 } from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';

@@ -6,7 +6,7 @@
  * Memory: at most `recipeChunkPartsMax` parts a level, whatever the size of the file.
  */
 import { strict as assert } from 'node:assert';
-import { type ChunkId, chunkBytesMax, chunkIdOf } from '../chunking/index.js';
+import { type ChunkId, chunkBytesMax, chunkIdOf, chunkIdWord } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import type { Part, Recipe } from './entry.js';
 import {
@@ -119,7 +119,6 @@ export async function* recipeParts(
   }
 }
 
-/** Chunk ids are hashes: their leading bits are as good as random. */
 function endsChunk(id: ChunkId): boolean {
-  return Number.parseInt(id.slice(0, 8), 16) % cutOneIn === 0;
+  return chunkIdWord(id, 0) % cutOneIn === 0;
 }

@@ -2,7 +2,7 @@
  * Ids that were met before, in a fixed amount of memory. One that is said to be seen was seen; one that was seen may have been
  * forgotten, because another took its place: then work is done twice, and never left out.
  */
-import { type ChunkId, chunkIdBytes } from '../chunking/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdWord } from '../chunking/index.js';
 
 /** 16 MiB. The nodes and recipe chunks of a share of 10 million files are some 200,000. */
 const slotsDefault = 512 * 1024;
@@ -25,8 +25,8 @@ export class SeenIds {
     this.#slots.write(id, this.#slotOf(id), 'hex');
   }
 
-  /** Where `id` stands if it is there. Ids are hashes: their leading digits are as good as random. */
+  /** Where `id` stands if it is there. */
   #slotOf(id: ChunkId): number {
-    return (Number.parseInt(id.slice(0, 8), 16) % this.#count) * chunkIdBytes;
+    return (chunkIdWord(id, 0) % this.#count) * chunkIdBytes;
   }
 }

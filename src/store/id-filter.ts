@@ -4,7 +4,7 @@
  * bits; another filter has another `seed`, and other errors.
  */
 import { randomBytes } from 'node:crypto';
-import type { ChunkId } from '../chunking/index.js';
+import { type ChunkId, chunkIdWord } from '../chunking/index.js';
 
 const bitsPerIdMin = 16;
 /** Bits set for an id. The best number for 11 bits an id, and hardly worse than the best at 8 and at 16. */
@@ -53,8 +53,8 @@ export class IdFilter {
 
   /** Ids are hashes already: two words of one, mixed with the seed, are where its probes begin and how far apart they are. */
   #start(id: ChunkId): [first: number, step: number] {
-    const first = Math.imul(Number.parseInt(id.slice(0, 8), 16) ^ this.#seed, 0x9e3779b1);
-    const step = Math.imul(Number.parseInt(id.slice(8, 16), 16) ^ this.#seed, 0x85ebca6b);
+    const first = Math.imul(chunkIdWord(id, 0) ^ this.#seed, 0x9e3779b1);
+    const step = Math.imul(chunkIdWord(id, 1) ^ this.#seed, 0x85ebca6b);
     return [first ^ (first >>> 15), step | 1];
   }
 }
