@@ -1,5 +1,5 @@
 /**
- * A walk as a stream of batches: in this thread, which does other things between two batches, or in a thread of its own
+ * A walk as a stream of batches: in this thread, which does other things every few ms, or in a thread of its own
  * where there is much. A thread takes 0.1 to 0.2 s to start; then a walk of 80,000 files, 0.9 s, holds nobody up. Where it
  * is known in advance how the folder can be divided, this thread walks one half and another the other.
  *
@@ -29,13 +29,19 @@ export type WalkMessage =
 
 const itemsPerBatch = 1024;
 export const batchesAhead = 64;
+/** How long a walk in this thread holds up what else is to be done here: a disk may take as long for a single look. */
+const turnMs = 10;
 /** A walk of the whole folder that is not at its end after so many batches goes on in a thread. */
 const batchesHere = 2;
 
-export function* batchesOf(walk: Iterable<Found>): Generator<PackedBatch> {
+/** Batches when they are full, and at last what remains; undefined for each thing that fills none. */
+export function* batchesOf(walk: Iterable<Found>): Generator<PackedBatch | undefined> {
   let items: Found[] = [];
   for (const found of walk) {
-    if (items.push(found) < itemsPerBatch) continue;
+    if (items.push(found) < itemsPerBatch) {
+      yield undefined;
+      continue;
+    }
     yield packBatch(items);
     items = [];
   }
@@ -43,9 +49,12 @@ export function* batchesOf(walk: Iterable<Found>): Generator<PackedBatch> {
 }
 
 export async function* streamHere(walk: Iterable<Found>): AsyncGenerator<FoundBatch> {
+  let turnEnd = performance.now() + turnMs;
   for (const batch of batchesOf(walk)) {
-    yield new FoundBatch(batch);
+    if (batch !== undefined) yield new FoundBatch(batch);
+    if (performance.now() < turnEnd) continue;
     await setImmediate();
+    turnEnd = performance.now() + turnMs;
   }
 }
 

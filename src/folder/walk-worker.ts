@@ -22,6 +22,7 @@ port.on('message', () => {
 try {
   const ignore = new IgnoreRules(ignoreText);
   for (const batch of batchesOf(walkRoot({ ...around, ignore }, { after, upTo }))) {
+    if (batch === undefined) continue;
     send({ batch });
     unread++;
     while (unread >= batchesAhead) await once(port, 'message');

@@ -35,7 +35,8 @@ export class IdFilter {
   }
 
   add(id: ChunkId): void {
-    const [first, step] = this.#start(id);
+    const first = this.#firstOf(id);
+    const step = this.#stepOf(id);
     for (let probe = 0; probe < probes; probe++) {
       const bit = (first + Math.imul(probe, step)) & this.#mask;
       this.#bits[bit >>> 3] = (this.#bits[bit >>> 3] ?? 0) | (1 << (bit & 7));
@@ -43,7 +44,8 @@ export class IdFilter {
   }
 
   has(id: ChunkId): boolean {
-    const [first, step] = this.#start(id);
+    const first = this.#firstOf(id);
+    const step = this.#stepOf(id);
     for (let probe = 0; probe < probes; probe++) {
       const bit = (first + Math.imul(probe, step)) & this.#mask;
       if (((this.#bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
@@ -51,10 +53,14 @@ export class IdFilter {
     return true;
   }
 
-  /** Ids are hashes already: two words of one, mixed with the seed, are where its probes begin and how far apart they are. */
-  #start(id: ChunkId): [first: number, step: number] {
+  /** Where the probes of `id` begin. Ids are hashes already: a word of one, mixed with the seed, is as good as another hash. */
+  #firstOf(id: ChunkId): number {
     const first = Math.imul(chunkIdWord(id, 0) ^ this.#seed, 0x9e3779b1);
-    const step = Math.imul(chunkIdWord(id, 1) ^ this.#seed, 0x85ebca6b);
-    return [first ^ (first >>> 15), step | 1];
+    return first ^ (first >>> 15);
+  }
+
+  /** How far apart they are: odd, so that all of them differ. */
+  #stepOf(id: ChunkId): number {
+    return Math.imul(chunkIdWord(id, 1) ^ this.#seed, 0x85ebca6b) | 1;
   }
 }

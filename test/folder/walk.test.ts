@@ -12,7 +12,7 @@ import { IgnoreRules, ignoreFileBytesMax } from '../../src/folder/ignore-rules.j
 import { Folder, type Found, type FoundBatch } from '../../src/folder/index.js';
 import { listDirectory } from '../../src/folder/listing.js';
 import { walkRoot } from '../../src/folder/walk.js';
-import { streamFromThread } from '../../src/folder/walk-stream.js';
+import { streamFromThread, streamHere } from '../../src/folder/walk-stream.js';
 import { compareRelPath } from '../../src/manifest/index.js';
 import {
   asOrdinaryUser,
@@ -385,6 +385,24 @@ test('a walk in threads of its own finds the same, in the same order, and stops 
   const walk = folder.walk({ ignore, middle: at('d/2') });
   await walk.next();
   await walk.return(undefined);
+});
+
+test('a walk in this thread lets others have their turn before a batch is full', async () => {
+  function* slowly(): Generator<Found> {
+    for (let index = 0; index < 100; index++) {
+      for (const until = performance.now() + 1; performance.now() < until; );
+      yield { kind: 'directory', path: at(`d${index}`) };
+    }
+  }
+  let turns = 0;
+  let next = setImmediate(function turn() {
+    turns++;
+    next = setImmediate(turn);
+  });
+  const first = await streamHere(slowly()).next();
+  clearImmediate(next);
+  expect(first.value?.length).toBe(100);
+  expect(turns).toBeGreaterThan(1);
 });
 
 test('what the thread fails with is what the walk fails with', async () => {
