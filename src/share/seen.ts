@@ -13,7 +13,7 @@ import type { RelPath } from '../manifest/index.js';
 import { decodeSeen, encodeSeen, seenKey } from './records.js';
 import type { Replica } from './replica.js';
 
-/** From so many batches on, a folder is worth two threads that walk it. */
+/** From so many batches on, a folder is worth another thread that walks a half of it. */
 const dividedBatchesMin = 4;
 
 export class Seen {
