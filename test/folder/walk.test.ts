@@ -368,7 +368,7 @@ test('a directory that cannot be read any more is said so by the part that begin
   expect(summary(found)).toEqual(['unreadable a', 'file b']);
 });
 
-test('a walk in threads of its own finds the same, in the same order, and stops as well', async () => {
+test('a walk that a thread has a part in finds the same, in the same order, and stops as well', async () => {
   const folder = await scratchShare();
   mkdirSync(join(folder.root, 'd'));
   for (let index = 0; index < 3500; index++) writeFileSync(join(folder.root, `d/${index}`), `${index}`);
