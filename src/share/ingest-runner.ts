@@ -98,8 +98,8 @@ export class IngestRunner {
     const pool = await this.#pool;
     const { port1, port2 } = new MessageChannel();
     const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, ...place, job, port: port2 };
-    const done: Promise<void> = pool.run(task, { transferList: [port2] });
-    const inbox = new Inbox(port1, done);
+    const made: Promise<RecordsMade> = pool.run(task, { transferList: [port2] });
+    const inbox = new Inbox(port1, made);
     try {
       const pieces = await inbox.next<PiecesCut>();
       const ids = inbox.next<Uint8Array>();
@@ -110,7 +110,7 @@ export class IngestRunner {
       const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
         try {
           port1.postMessage(wanted);
-          await use(await inbox.next<RecordsMade>(), bytesOf(place));
+          await use(await made, bytesOf(place));
         } finally {
           port1.close();
           end();
@@ -142,14 +142,14 @@ export class IngestRunner {
   }
 }
 
-/** What a task sends, in order. */
+/** What a task sends before it is done, in order. */
 class Inbox {
   readonly #messages: unknown[] = [];
   readonly #failed: Promise<never>;
   #wake: () => void = () => undefined;
 
   /** @param done - of the task: if it fails nothing more will come */
-  constructor(port: MessagePort, done: Promise<void>) {
+  constructor(port: MessagePort, done: Promise<unknown>) {
     port.on('message', (message: unknown) => {
       this.#messages.push(message);
       this.#wake();

@@ -1,8 +1,10 @@
 /** A worker thread of an ingest. While one job waits for its answer, the next one is read. */
 import { once } from 'node:events';
+import { getPriority, platform, setPriority } from 'node:os';
 import type { MessagePort } from 'node:worker_threads';
 import type { ChunkingParameters, SharedMemory } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
+import type { RecordsMade } from '../store/index.js';
 import { type Job, RunningJob } from './ingest-job.js';
 
 export interface WorkerTask {
@@ -13,15 +15,25 @@ export interface WorkerTask {
   /** Of this job, in `memory`. */
   readonly address: number;
   readonly job: Job;
-  /** Carries the cuts, the ids, then the answer which chunks are wanted, then what was made. */
+  /** Carries the cuts, the ids, then the answer which chunks are wanted. */
   readonly port: MessagePort;
 }
+
+/**
+ * As `nice` counts. The main thread and those that write must come first: when they wait for a processor, all workers soon
+ * wait for them. It also leaves the machine to its user.
+ */
+const workerNiceness = 10;
+
+// Elsewhere it would be of the whole process. Who is as nice already may not, and need not, be less so.
+if (platform() === 'linux' && getPriority() < workerNiceness) setPriority(workerNiceness);
 
 let reader: FileReader | undefined;
 /** Of the first task: each task brings a new object for the same memory. */
 let shared: SharedMemory | undefined;
 
-export default async function work(task: WorkerTask): Promise<void> {
+/** @returns what was made */
+export default async function work(task: WorkerTask): Promise<RecordsMade> {
   const { folder, cutting, address, job, port } = task;
   reader ??= new FileReader(folder);
   shared ??= task.memory;
@@ -30,5 +42,5 @@ export default async function work(task: WorkerTask): Promise<void> {
   port.postMessage(running.pieces);
   port.postMessage(running.hash());
   const [wanted] = (await answer) as [Uint8Array];
-  port.postMessage(running.encode(wanted));
+  return running.encode(wanted);
 }

@@ -2,8 +2,9 @@
  * An ingest takes in files whole, whatever their size and number, in worker threads or in this one: the same cuts, the
  * same chunks, nothing of a file that changed meanwhile, and no failure of the store that goes unheard.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { getPriority, platform } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ChunkId, chunkIdOf, splitStream, windowBytes } from '../../src/chunking/index.js';
@@ -141,6 +142,28 @@ describe('an ingest', () => {
       return start.call(this, job);
     });
     onTestFinished(() => spy.mockRestore());
+  }
+
+  it.skipIf(platform() !== 'linux' || getPriority() >= 10)(
+    'lets its workers, and nobody else, stand back for other threads',
+    async () => {
+      const files: FoundFile[] = [];
+      for (let index = 0; index < 600; index++) files.push(await put(`${index}`, seededBytes(index, 50)));
+      const before = nicenessOfThreads();
+      await takeAll(files);
+      const after = nicenessOfThreads();
+      for (const [thread, niceness] of after) expect(before.get(thread) ?? niceness).toBe(niceness);
+      expect([...after.values()]).toContain(10);
+    },
+  );
+
+  /** By thread id, of this process. @see proc(5), /proc/pid/stat */
+  function nicenessOfThreads(): Map<string, number> {
+    const nice = (thread: string): number => {
+      const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+    };
+    return new Map(readdirSync('/proc/self/task').map((thread) => [thread, nice(thread)]));
   }
 
   it('looks once at a small file that is as it was found, and takes one that is not as it is now', async () => {
