@@ -19,14 +19,24 @@ export interface WorkerTask {
   readonly port: MessagePort;
 }
 
-/**
- * As `nice` counts. The main thread and those that write must come first: when they wait for a processor, all workers soon
- * wait for them. It also leaves the machine to its user.
- */
-const workerNiceness = 10;
+/** Of this thread, as `nice` counts. */
+const niceness = 10;
 
-// Elsewhere it would be of the whole process. Who is as nice already may not, and need not, be less so.
-if (platform() === 'linux' && getPriority() < workerNiceness) setPriority(workerNiceness);
+/**
+ * The main thread and those that write come first: when they wait for a processor, all workers soon wait for them. It also
+ * leaves the machine to its user.
+ */
+function standBack(): void {
+  if (platform() !== 'linux') return; // elsewhere it would be the whole process
+  try {
+    // Who is as nice already may not, and need not, be less so.
+    if (getPriority() < niceness) setPriority(niceness);
+  } catch {
+    // A sandbox may forbid it: then this thread takes its turn like any other.
+  }
+}
+
+standBack();
 
 let reader: FileReader | undefined;
 /** Of the first task: each task brings a new object for the same memory. */
