@@ -12,15 +12,16 @@ import type { ChunkId } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
 import type { IgnoreRules } from '../folder/index.js';
 import { type Entry, type FileEntry, parseRelPath, type RelPath, recipeParts } from '../manifest/index.js';
+import { forEachConcurrent } from './concurrency.js';
 import type { OpenShare } from './open-share.js';
-import { verifyEntry } from './verify-file.js';
+import { type FileVerdict, verifyEntry } from './verify-file.js';
 import { type Part, Positions } from './verify-position.js';
 
 export interface VerifyOptions {
   readonly files: boolean;
   readonly store: boolean;
   /**
-   * The run ends after this time, when the file or the chunks under way are done, and goes on where the one before it ended.
+   * The run ends after this time, when the files or the chunks under way are done, and goes on where the one before it ended.
    * Without a limit it is a whole pass.
    */
   readonly limitMs?: number | undefined;
@@ -61,6 +62,10 @@ export interface Findings {
 const findingsMax = 10_000;
 /** Progress is told at most so often: each time may be a line on the control socket. */
 const progressEveryMs = 100;
+/** Entries that are looked at together: while one waits for the store or the disk, others do not. */
+const entriesAtOnce = 16;
+/** No more are taken together when their files have so many bytes, so that a run ends soon after its time. */
+const bytesAtOnce = 16 * 1024 * 1024;
 /** Chunks of a recipe that are looked up at once. */
 const idsPerLookUp = 256;
 
@@ -144,11 +149,17 @@ export class Verification {
   }
 
   async #verifyReferences(): Promise<void> {
-    const missing = (id: ChunkId): void => this.#note(this.findings.chunks.missing, id);
-    for await (const entry of this.#entries('references', missing)) {
-      if (entry.kind === 'file' && !(await missingChunksOf(this.#share, entry, missing)))
-        this.#note(this.findings.unreadRecipes, entry.path);
-    }
+    const noteMissing = (id: ChunkId): void => this.#note(this.findings.chunks.missing, id);
+    const look = async (entry: Entry): Promise<{ missing: ChunkId[]; isWhole: boolean }> => {
+      const missing: ChunkId[] = [];
+      const isWhole =
+        entry.kind !== 'file' || (await missingChunksOf(this.#share, entry, (id) => missing.push(id)));
+      return { missing, isWhole };
+    };
+    await this.#eachEntry('references', noteMissing, look, (entry, { missing, isWhole }) => {
+      for (const id of missing) noteMissing(id);
+      if (!isWhole) this.#note(this.findings.unreadRecipes, entry.path);
+    });
   }
 
   async #verifyChunks(): Promise<void> {
@@ -187,10 +198,13 @@ export class Verification {
 
   async #verifyFiles(): Promise<void> {
     const { files, chunks } = this.findings;
-    const missingNode = (id: ChunkId): void => this.#note(chunks.missing, id);
-    for await (const entry of this.#entries('files', missingNode)) {
-      if (entry.kind !== 'file' && entry.kind !== 'symlink') continue;
-      const verdict = await verifyEntry(this.#share, entry, this.#ignore, this.#options.signal);
+    const noteMissing = (id: ChunkId): void => this.#note(chunks.missing, id);
+    const look = async (entry: Entry): Promise<FileVerdict | undefined> => {
+      if (entry.kind !== 'file' && entry.kind !== 'symlink') return undefined;
+      return verifyEntry(this.#share, entry, this.#ignore, this.#options.signal);
+    };
+    await this.#eachEntry('files', noteMissing, look, (entry, verdict) => {
+      if (verdict === undefined) return;
       files.checked++;
       if (verdict === 'changed') files.changed++;
       else if (verdict === 'damaged' || verdict === 'missing') this.#note(files[verdict], entry.path);
@@ -199,25 +213,50 @@ export class Verification {
         files: progress.files + 1,
         bytes: progress.bytes + (entry.kind === 'file' ? entry.size : 0),
       });
-    }
+    });
   }
 
-  /** The entries that `part` has not looked at; one counts as looked at when the next is asked for. */
-  async *#entries(part: 'references' | 'files', onMissing: (id: ChunkId) => void): AsyncGenerator<Entry> {
+  /**
+   * Looks at the entries that `part` has not looked at, several at once, and notes in their order what came out.
+   * @param onMissing - of the tree itself
+   */
+  async #eachEntry<T>(
+    part: 'references' | 'files',
+    onMissing: (id: ChunkId) => void,
+    look: (entry: Entry) => Promise<T>,
+    note: (entry: Entry, result: T) => void,
+  ): Promise<void> {
     const { replica } = this.#share;
     const from = this.#positions.of(part);
     let [last, count, bytes] = [from?.last, from?.count ?? 0, from?.bytes ?? 0];
     const range = last === undefined ? { onMissing } : { onMissing, from: parseRelPath(last) };
+    let group: Entry[] = [];
+    let groupBytes = 0;
+    const lookAtGroup = async (): Promise<void> => {
+      const results = new Map<Entry, T>();
+      await forEachConcurrent(group, entriesAtOnce, async (entry) => {
+        results.set(entry, await look(entry));
+      });
+      for (const entry of group) {
+        note(entry, results.get(entry) as T);
+        last = entry.path;
+        if (entry.kind === 'file' || entry.kind === 'symlink') count++;
+        if (entry.kind === 'file') bytes += entry.size;
+      }
+      group = [];
+      groupBytes = 0;
+    };
     for await (const entry of replica.storedTree.entries(replica.root, range)) {
       if (entry.path === last) continue;
       this.#options.signal?.throwIfAborted();
-      yield entry;
-      last = entry.path;
-      if (entry.kind === 'file' || entry.kind === 'symlink') count++;
-      if (entry.kind === 'file') bytes += entry.size;
-      await this.#positions.reach(part, { last, isDone: false, count, bytes });
+      group.push(entry);
+      if (entry.kind === 'file') groupBytes += entry.size;
+      if (group.length < entriesAtOnce && groupBytes < bytesAtOnce) continue;
+      await lookAtGroup();
+      await this.#positions.reach(part, { last: last ?? '', isDone: false, count, bytes });
       if (this.#isOver) return;
     }
+    await lookAtGroup();
     await this.#positions.reach(part, { last: last ?? '', isDone: true, count, bytes });
   }
 
