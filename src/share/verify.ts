@@ -150,14 +150,9 @@ export class Verification {
 
   async #verifyReferences(): Promise<void> {
     const noteMissing = (id: ChunkId): void => this.#note(this.findings.chunks.missing, id);
-    const look = async (entry: Entry): Promise<{ missing: ChunkId[]; isWhole: boolean }> => {
-      const missing: ChunkId[] = [];
-      const isWhole =
-        entry.kind !== 'file' || (await missingChunksOf(this.#share, entry, (id) => missing.push(id)));
-      return { missing, isWhole };
-    };
-    await this.#eachEntry('references', noteMissing, look, (entry, { missing, isWhole }) => {
-      for (const id of missing) noteMissing(id);
+    const look = async (entry: Entry): Promise<boolean> =>
+      entry.kind !== 'file' || missingChunksOf(this.#share, entry, noteMissing);
+    await this.#eachEntry('references', noteMissing, look, (entry, isWhole) => {
       if (!isWhole) this.#note(this.findings.unreadRecipes, entry.path);
     });
   }
