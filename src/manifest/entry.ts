@@ -81,6 +81,8 @@ export interface DeletedEntry extends Known {
 export type LiveEntry = FileEntry | DirectoryEntry | SymlinkEntry;
 export type Entry = LiveEntry | DeletedEntry;
 
+const nothingSeen: Version = new Map();
+
 /** The modification time to show: the latest of the entry's writes. 0 for a deleted entry. */
 export function mtimeNsOf(entry: Entry): bigint {
   if (entry.kind === 'deleted') return 0n;
@@ -110,22 +112,22 @@ export function supersede(
 ): LiveEntry {
   const { actor, counter, mtimeNs } = write;
   const known = afterOperation(previous, write);
-  const live = { path, ...known, writes: [{ actor, counter, mtimeNs }] };
+  const live = { ...known, path, writes: [{ actor, counter, mtimeNs }] };
   const conflictOf = conflictOfEntry(previous);
   const copy = conflictOf === undefined ? live : { ...live, conflictOf };
   switch (content.kind) {
     case 'file':
       return {
+        ...copy,
         kind: 'file',
         executable: content.executable,
         size: content.size,
         recipe: content.recipe,
-        ...copy,
       };
     case 'symlink':
-      return { kind: 'symlink', target: content.target, ...copy };
+      return { ...copy, kind: 'symlink', target: content.target };
     case 'directory':
-      return { kind: 'directory', ...live };
+      return { ...live, kind: 'directory' };
   }
 }
 
@@ -154,9 +156,10 @@ export function originOfDisplaced(entry: Entry | undefined): RelPath | undefined
 
 /** Version and overtaken actors once `dot` was made by somebody who saw `previous`: only `dot` is a head. */
 function afterOperation(previous: Entry | undefined, dot: Dot): Pick<Known, 'version' | 'overtaken'> {
-  const seen: Version = previous?.version ?? new Map<string, number>();
+  const seen = previous?.version ?? nothingSeen;
   assert(!versionIncludes(seen, dot) || dot.counter === 0, 'A dot must not be used twice at one path.');
   const version = withDot(seen, dot);
+  if (previous === undefined) return { version };
   const overtaken = [...version.keys()].filter((actor) => actor !== dot.actor).sort();
   return overtaken.length === 0 ? { version } : { version, overtaken };
 }

@@ -66,9 +66,10 @@ export class Tree {
 
   /** The tree with what `changes` says at each of its paths; undefined: nothing at all. */
   async change(root: ChunkId, changes: ReadonlyMap<RelPath, Entry | undefined>): Promise<ChunkId> {
-    const items = [...changes]
-      .sort(([a], [b]) => compareRelPath(a, b))
-      .map(([key, entry]) => ({ key, item: entry === undefined ? undefined : leafItem(entry) }));
+    const items = [...changes.keys()].sort(compareRelPath).map((key) => {
+      const entry = changes.get(key);
+      return { key, item: entry && leafItem(entry) };
+    });
     const context = { reader: this.#reader, key: this.#key };
     return (await rewrite(context, root, items)) ?? (await this.emptyRoot());
   }

@@ -94,7 +94,9 @@ export class Replica {
   readonly #lock = new Mutex();
   readonly #collections = new Mutex();
   readonly #now: () => number;
-  #state: LocalState;
+  /** But for the count of writes, which goes on while a commit is under way. */
+  #state: Omit<LocalState, 'counter'>;
+  #counter: number;
   /** Counts changes of entries and stat records, since this process began. */
   #revision = 0;
   /** Writes that were counted under the actor when the replica was opened. */
@@ -122,6 +124,7 @@ export class Replica {
     this.activity = options.activity;
     this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
     this.#state = options.state;
+    this.#counter = options.state.counter;
     this.#counterAtOpen = options.state.counter;
     this.#now = options.now;
     this.isRehearsal = options.isRehearsal === true;
@@ -177,7 +180,7 @@ export class Replica {
       store: this.store,
       tree: this.tree,
       nodes: this.nodes,
-      state: this.#state,
+      state: this.state,
       history: this.history,
       activity: this.activity,
       now: this.#now,
@@ -190,7 +193,7 @@ export class Replica {
   }
 
   get state(): LocalState {
-    return this.#state;
+    return { ...this.#state, counter: this.#counter };
   }
 
   /** Another one than before: an entry or a stat record has changed. */
@@ -218,9 +221,8 @@ export class Replica {
 
   /** The next write of this device, made of content last changed at `mtimeNs`. Counted durably by the next `commit`. */
   nextWrite(mtimeNs: bigint): Write {
-    const counter = this.#state.counter + 1;
-    this.#state = { ...this.#state, counter };
-    return { actor: this.#state.actor, counter, mtimeNs };
+    this.#counter++;
+    return { actor: this.#state.actor, counter: this.#counter, mtimeNs };
   }
 
   /** Changes the own tree, durably, with everything that goes with it. Call under `exclusive`. */
@@ -231,8 +233,7 @@ export class Replica {
     const root = changes.size === 0 ? this.#state.root : await this.tree.change(this.#state.root, changes);
     const state = { ...this.#state, root };
     await this.#write(state, change);
-    // nextWrite may have counted on while the batch was written; what it counted is committed by its own commit.
-    this.#state = { ...state, counter: this.#state.counter };
+    this.#state = state;
   }
 
   /**
@@ -247,7 +248,7 @@ export class Replica {
     }
     const state = { ...this.#state, root };
     await this.#write(state, {}, stats);
-    this.#state = { ...state, counter: this.#state.counter };
+    this.#state = state;
   }
 
   /** Signs a head over the own tree, with the next sequence number, and keeps it: peers may show it to us again. */
@@ -261,7 +262,7 @@ export class Replica {
       const head = signHead(this.secrets.device.privateKey, { share, device, actor, sequence, root, time });
       const noted = await this.history.note({ time: this.#now(), root }, sequence);
       await this.#write(state, {}, [{ kind: 'head', key: device, value: head.bytes }, ...noted]);
-      this.#state = { ...state, counter: this.#state.counter };
+      this.#state = state;
       return head;
     });
   }
@@ -274,17 +275,17 @@ export class Replica {
    */
   takeNewActor(headTime: number): Promise<void> {
     return this.exclusive(async () => {
-      const { actor, counter, headTime: ownTime } = this.#state;
+      const { actor, headTime: ownTime } = this.#state;
+      // Nothing was written since: then the tree, which may not be whole, need not be read.
+      const isUnchanged = this.#counter <= this.#counterAtOpen;
+      this.#counter = 0;
       this.#state = {
         ...this.#state,
         actor: actorIdFromBytes(randomBytes(8)),
-        counter: 0,
         sequence: 0,
         headTime: Math.max(headTime, ownTime),
       };
       const entries: Entry[] = [];
-      // Nothing was written since: then the tree, which may not be whole, need not be read.
-      const isUnchanged = counter <= this.#counterAtOpen;
       for await (const entry of isUnchanged ? [] : this.tree.entries(this.#state.root)) {
         if ((entry.version.get(actor) ?? 0) <= this.#counterAtOpen) continue;
         const write = this.nextWrite(entry.kind === 'deleted' ? 0n : mtimeNsOf(entry));
@@ -297,13 +298,17 @@ export class Replica {
     });
   }
 
-  async #write(state: LocalState, change: Change, more: readonly RecordChange[] = []): Promise<void> {
+  async #write(
+    state: Omit<LocalState, 'counter'>,
+    change: Change,
+    more: readonly RecordChange[] = [],
+  ): Promise<void> {
     const { entries, removed, stats, doubts } = change;
     const counts = [entries?.length, removed?.length, stats?.size, doubts?.size];
     const isOther = state.root !== this.#state.root || counts.some((count = 0) => count > 0);
     if (isOther) this.#revision++;
     if (this.isRehearsal) return;
-    const value = encodeLocalState(state);
+    const value = encodeLocalState({ ...state, counter: this.#counter });
     const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
     if (isOther) batch.push({ kind: 'seen', key: seenKey, delete: true });
     for (const [path, record] of stats ?? []) {
