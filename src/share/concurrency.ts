@@ -23,3 +23,24 @@ export async function forEachConcurrent<T>(
   await Promise.all(running);
   if (failure !== undefined) throw failure.error;
 }
+
+/** `work` of each item, in order, begun for up to `count` items before the first is asked for. */
+export async function* ahead<T, U>(
+  items: AsyncIterable<T>,
+  count: number,
+  work: (item: T) => Promise<U>,
+): AsyncGenerator<U> {
+  const begun: Promise<U>[] = [];
+  try {
+    for await (const item of items) {
+      const result = work(item);
+      result.catch(() => undefined); // Awaited below, in order; until then a failure must not count as unhandled.
+      begun.push(result);
+      const first = begun.length >= count ? begun.shift() : undefined;
+      if (first !== undefined) yield await first;
+    }
+    for (let next = begun.shift(); next !== undefined; next = begun.shift()) yield await next;
+  } finally {
+    await Promise.allSettled(begun);
+  }
+}

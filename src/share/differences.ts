@@ -17,9 +17,10 @@ import {
 } from '../manifest/index.js';
 import { Cursor } from './cursor.js';
 import type { FoundThing } from './ingest.js';
-import { pathKey, vouchesFor } from './records.js';
+import { vouchesFor } from './records.js';
 import type { Replica } from './replica.js';
 import { Seen, Sight } from './seen.js';
+import { type EncodedStatRecord, statRecords } from './stat-records.js';
 
 export interface Difference {
   readonly path: RelPath;
@@ -44,9 +45,6 @@ export interface DifferencesOptions {
   /** Told at the end what was seen of the folder, unless that is what is noted already. */
   readonly onSeen?: (sight: Sight) => void;
 }
-
-/** Stat records taken from the store at once. */
-const recordsPerBatch = 512;
 
 /** In the order of the walk, some at a time. */
 export function differences(options: DifferencesOptions): AsyncGenerator<readonly Difference[]> {
@@ -167,7 +165,7 @@ class Pass {
     const { replica, under } = this.#options;
     this.#known ??= {
       heads: new Cursor(headsBehind(replica, under, this.#last), ({ path }) => path),
-      records: new Cursor(statRecords(replica, under, this.#last), ({ path }) => path),
+      records: new Cursor(statRecords(replica, { under, from: this.#last }), ({ path }) => path),
     };
     return this.#known;
   }
@@ -184,11 +182,6 @@ class Pass {
 interface Known {
   readonly heads: Cursor<LeafHead>;
   readonly records: Cursor<EncodedStatRecord>;
-}
-
-interface EncodedStatRecord {
-  readonly path: RelPath;
-  readonly bytes: Uint8Array;
 }
 
 /** Whether a stat record says that the file or symlink is what its entry says. */
@@ -220,22 +213,4 @@ async function* headsBehind(
   const isAll = under === undefined && last === undefined;
   for await (const heads of replica.tree.heads(replica.root, range))
     yield isAll ? heads : heads.filter(isWanted);
-}
-
-/** Stat records are a cache: one that is damaged is left out, and its file read again. */
-async function* statRecords(
-  { store }: Replica,
-  under: RelPath | undefined,
-  last: RelPath | undefined,
-): AsyncGenerator<readonly EncodedStatRecord[]> {
-  const place = under === undefined ? {} : { from: pathKey(under), below: `${pathKey(under)}\u0001` };
-  const range = { ...place, ...(last === undefined ? {} : { from: pathKey(last) }) };
-  let batch: EncodedStatRecord[] = [];
-  for await (const [key, bytes] of store.records('stat', { ...range, onDamage: () => undefined })) {
-    // Only ever compared with paths that were found, so it need not be one that a share may contain.
-    if (batch.push({ path: key.replaceAll('\0', '/') as RelPath, bytes }) < recordsPerBatch) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
 }

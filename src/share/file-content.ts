@@ -7,6 +7,7 @@
 import { type ChunkId, chunkBytesMax } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
 import { type FileEntry, type Part, recipeReferences } from '../manifest/index.js';
+import { ahead } from './concurrency.js';
 import { chunkMissing, type Replica } from './replica.js';
 
 /** Brings a chunk of at most `bytes` into the store. @throws ShoalError CHUNK_MISSING */
@@ -85,26 +86,5 @@ async function* partsOf(
     if (bytes === undefined) throw chunkMissing(part.id);
     const below = recipeReferences(bytes, { depth, length: part.length });
     yield* partsOf(replica, below, depth - 1, obtain);
-  }
-}
-
-/** `work` of each item, in order, begun for up to `count` items before the first is asked for. */
-async function* ahead<T, U>(
-  items: AsyncIterable<T>,
-  count: number,
-  work: (item: T) => Promise<U>,
-): AsyncGenerator<U> {
-  const begun: Promise<U>[] = [];
-  try {
-    for await (const item of items) {
-      const result = work(item);
-      result.catch(() => undefined); // Awaited below, in order; until then a failure must not count as unhandled.
-      begun.push(result);
-      const first = begun.length >= count ? begun.shift() : undefined;
-      if (first !== undefined) yield await first;
-    }
-    for (let next = begun.shift(); next !== undefined; next = begun.shift()) yield await next;
-  } finally {
-    await Promise.allSettled(begun);
   }
 }

@@ -52,7 +52,7 @@ export interface Done<T> {
 /** A file that goes on changing is given up after this many readings, and looked at again later. */
 const readingsMax = 3;
 /** Longer files have jobs of their own. */
-const sharedJobFileBytesMax = windowBytes / 4;
+export const sharedJobFileBytesMax = windowBytes / 4;
 /** Jobs prepared at once: the runner bounds how many really run. */
 const jobsAhead = 8;
 
@@ -87,13 +87,13 @@ export class Ingest {
     };
     await forEachConcurrent(jobsOf(files), jobsAhead, async ({ group, isLast }) => {
       if (!isLast) this.#runner.prepare();
-      const outcomes = await this.#takeTogether(group.map(({ found }) => found));
+      const outcomes = await this.takeTogether(group.map(({ found }) => found));
       await tell(group.map((file, index) => ({ file, outcome: outcomes[index] as Outcome })));
     });
   }
 
   async take(file: FoundFile): Promise<Outcome> {
-    const [outcome] = await this.#takeTogether([file]);
+    const [outcome] = await this.takeTogether([file]);
     return outcome as Outcome;
   }
 
@@ -101,9 +101,14 @@ export class Ingest {
     return this.#runner.close();
   }
 
-  async #takeTogether(files: readonly FoundFile[]): Promise<Outcome[]> {
+  /**
+   * Takes in a few files, and tells what became of each.
+   * @param files - one, or as many as fit into one job: `filesPerJobMax`, with `windowBytes` together
+   */
+  async takeTogether(files: readonly FoundFile[]): Promise<Outcome[]> {
     const [only] = files;
-    if (files.length === 1 && only !== undefined && only.stat.size > sharedJobFileBytesMax)
+    if (only === undefined) return [];
+    if (files.length === 1 && only.stat.size > sharedJobFileBytesMax)
       return [await this.#takeAlone(only.path, readingsMax)];
     throwIfCancelled(this.#signal);
     const started = await this.#runner.start({

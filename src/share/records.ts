@@ -80,7 +80,14 @@ export function encodeStatRecord({ stat, racy }: StatRecord): Uint8Array {
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeStatRecord(bytes: Uint8Array): StatRecord {
-  if (!isStatRecord(bytes)) throw damaged('stat record');
+  const record = statRecordIn(bytes);
+  if (record === undefined) throw damaged('stat record');
+  return record;
+}
+
+/** What `bytes` say; undefined if they are no stat record. */
+export function statRecordIn(bytes: Uint8Array): StatRecord | undefined {
+  if (!isStatRecord(bytes)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return { stat: decodeFileStat(view, statAt), racy: bytes[1] !== 0 };
 }

@@ -8,13 +8,14 @@
  *
  * Bounds: of each kind `findingsMax` findings are kept and listed; more are counted.
  */
-import type { ChunkId } from '../chunking/index.js';
+import { type ChunkId, windowBytes } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
 import type { IgnoreRules } from '../folder/index.js';
 import { type Entry, type FileEntry, parseRelPath, type RelPath, recipeParts } from '../manifest/index.js';
-import { forEachConcurrent } from './concurrency.js';
+import { ahead } from './concurrency.js';
+import { filesPerJobMax } from './ingest-job.js';
 import type { OpenShare } from './open-share.js';
-import { type FileVerdict, verifyEntry } from './verify-file.js';
+import { FileVerification } from './verify-files.js';
 import { type Part, Positions } from './verify-position.js';
 
 export interface VerifyOptions {
@@ -58,14 +59,23 @@ export interface Findings {
   unlisted: number;
 }
 
+/** How a part looks at entries. */
+interface Looks<T> {
+  /** Told of what is missing of the tree itself. */
+  readonly onMissing: (id: ChunkId) => void;
+  /** @returns a result for each of `entries` */
+  readonly look: (entries: readonly Entry[]) => Promise<readonly T[]>;
+  readonly note: (entry: Entry, result: T) => void;
+  /** Told that what is being looked at will not be asked for any more. */
+  readonly onEnough?: () => void;
+}
+
 /** Findings of a kind that are kept; beyond that they are counted. */
 const findingsMax = 10_000;
 /** Progress is told at most so often: each time may be a line on the control socket. */
 const progressEveryMs = 100;
-/** Entries that are looked at together: while one waits for the store or the disk, others do not. */
-const entriesAtOnce = 16;
-/** No more are taken together when their files have so many bytes, so that a run ends soon after its time. */
-const bytesAtOnce = 16 * 1024 * 1024;
+/** Groups of entries that are looked at at once: while one waits for the store, the disk or a thread, others do not. */
+const groupsAhead = 8;
 /** Chunks of a recipe that are looked up at once. */
 const idsPerLookUp = 256;
 
@@ -150,10 +160,12 @@ export class Verification {
 
   async #verifyReferences(): Promise<void> {
     const noteMissing = (id: ChunkId): void => this.#note(this.findings.chunks.missing, id);
-    const look = async (entry: Entry): Promise<boolean> =>
-      entry.kind !== 'file' || missingChunksOf(this.#share, entry, noteMissing);
-    await this.#eachEntry('references', noteMissing, look, (entry, isWhole) => {
-      if (!isWhole) this.#note(this.findings.unreadRecipes, entry.path);
+    await this.#eachEntry('references', {
+      onMissing: noteMissing,
+      look: (entries) => areWhole(this.#share, entries, noteMissing),
+      note: (entry, isWhole) => {
+        if (!isWhole) this.#note(this.findings.unreadRecipes, entry.path);
+      },
     });
   }
 
@@ -193,66 +205,64 @@ export class Verification {
 
   async #verifyFiles(): Promise<void> {
     const { files, chunks } = this.findings;
-    const noteMissing = (id: ChunkId): void => this.#note(chunks.missing, id);
-    const look = async (entry: Entry): Promise<FileVerdict | undefined> => {
-      if (entry.kind !== 'file' && entry.kind !== 'symlink') return undefined;
-      return verifyEntry(this.#share, entry, this.#ignore, this.#options.signal);
-    };
-    await this.#eachEntry('files', noteMissing, look, (entry, verdict) => {
-      if (verdict === undefined) return;
-      files.checked++;
-      if (verdict === 'changed') files.changed++;
-      else if (verdict === 'damaged' || verdict === 'missing') this.#note(files[verdict], entry.path);
-      const progress = this.#progress;
-      this.#tell({
-        files: progress.files + 1,
-        bytes: progress.bytes + (entry.kind === 'file' ? entry.size : 0),
+    const { signal } = this.#options;
+    const enough = new AbortController();
+    const end = AbortSignal.any([enough.signal, ...(signal === undefined ? [] : [signal])]);
+    const from = this.#positions.of('files')?.last;
+    const verification = new FileVerification(this.#share, this.#ignore, { from, signal: end });
+    try {
+      await this.#eachEntry('files', {
+        onMissing: (id) => this.#note(chunks.missing, id),
+        look: (entries) => verification.verdicts(entries),
+        note: (entry, verdict) => {
+          if (verdict === undefined) return;
+          files.checked++;
+          if (verdict === 'changed') files.changed++;
+          else if (verdict === 'damaged' || verdict === 'missing') this.#note(files[verdict], entry.path);
+          const progress = this.#progress;
+          this.#tell({ files: progress.files + 1, bytes: progress.bytes + sizeOf(entry) });
+        },
+        onEnough: () => enough.abort(),
       });
-    });
+    } catch (error) {
+      signal?.throwIfAborted(); // whatever that made fail
+      throw error;
+    } finally {
+      await verification.close();
+    }
   }
 
-  /**
-   * Looks at the entries that `part` has not looked at, several at once, and notes in their order what came out.
-   * @param onMissing - of the tree itself
-   */
+  /** Looks at the entries that `part` has not looked at, many at once, and notes in their order what came out. */
   async #eachEntry<T>(
     part: 'references' | 'files',
-    onMissing: (id: ChunkId) => void,
-    look: (entry: Entry) => Promise<T>,
-    note: (entry: Entry, result: T) => void,
+    { onMissing, look, note, onEnough }: Looks<T>,
   ): Promise<void> {
-    const { replica } = this.#share;
     const from = this.#positions.of(part);
     let [last, count, bytes] = [from?.last, from?.count ?? 0, from?.bytes ?? 0];
-    const range = last === undefined ? { onMissing } : { onMissing, from: parseRelPath(last) };
-    let group: Entry[] = [];
-    let groupBytes = 0;
-    const lookAtGroup = async (): Promise<void> => {
-      const results = new Map<Entry, T>();
-      await forEachConcurrent(group, entriesAtOnce, async (entry) => {
-        results.set(entry, await look(entry));
-      });
-      for (const entry of group) {
-        note(entry, results.get(entry) as T);
+    const groups = groupsOf(this.#entriesAfter(last, onMissing));
+    const results = ahead(groups, groupsAhead, async (group) => ({ group, found: await look(group) }));
+    for await (const { group, found } of results) {
+      this.#options.signal?.throwIfAborted();
+      for (const [index, entry] of group.entries()) {
+        note(entry, found[index] as T);
         last = entry.path;
         if (entry.kind === 'file' || entry.kind === 'symlink') count++;
-        if (entry.kind === 'file') bytes += entry.size;
+        bytes += sizeOf(entry);
       }
-      group = [];
-      groupBytes = 0;
-    };
-    for await (const entry of replica.storedTree.entries(replica.root, range)) {
-      if (entry.path === last) continue;
-      this.#options.signal?.throwIfAborted();
-      group.push(entry);
-      if (entry.kind === 'file') groupBytes += entry.size;
-      if (group.length < entriesAtOnce && groupBytes < bytesAtOnce) continue;
-      await lookAtGroup();
       await this.#positions.reach(part, { last: last ?? '', isDone: false, count, bytes });
-      if (this.#isOver) return;
+      if (!this.#isOver) continue;
+      onEnough?.();
+      return;
     }
-    await lookAtGroup();
     await this.#positions.reach(part, { last: last ?? '', isDone: true, count, bytes });
+  }
+
+  /** @param onMissing - told of what is missing of the tree itself */
+  async *#entriesAfter(last: string | undefined, onMissing: (id: ChunkId) => void): AsyncGenerator<Entry> {
+    const { replica } = this.#share;
+    const range = last === undefined ? { onMissing } : { onMissing, from: parseRelPath(last) };
+    for await (const entry of replica.storedTree.entries(replica.root, range))
+      if (entry.path !== last) yield entry;
   }
 
   get #isOver(): boolean {
@@ -276,6 +286,54 @@ export function noteFinding<T>(findings: Findings, found: Set<T>, item: T): void
   if (found.has(item)) return;
   if (found.size < findingsMax) found.add(item);
   else findings.unlisted++;
+}
+
+/** `entries` in groups, each of which one job of an ingest can read. */
+async function* groupsOf(entries: AsyncIterable<Entry>): AsyncGenerator<readonly Entry[]> {
+  let group: Entry[] = [];
+  let bytes = 0;
+  for await (const entry of entries) {
+    const size = sizeOf(entry);
+    if (group.length === filesPerJobMax || (group.length > 0 && bytes + size > windowBytes)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(entry);
+    bytes += size;
+  }
+  if (group.length > 0) yield group;
+}
+
+function sizeOf(entry: Entry): number {
+  return entry.kind === 'file' ? entry.size : 0;
+}
+
+/**
+ * Tells which chunks of `entries` the store does not have.
+ * @returns for each whether all of its recipe is there: else nothing is known of what is under the missing part
+ */
+async function areWhole(
+  share: OpenShare,
+  entries: readonly Entry[],
+  onMissing: (id: ChunkId) => void,
+): Promise<boolean[]> {
+  const ids = entries.flatMap((entry) =>
+    hasShortRecipe(entry) ? entry.recipe.parts.map(({ id }) => id) : [],
+  );
+  const here = await share.store.chunks.hasMany(ids);
+  for (const [index, id] of ids.entries()) if (here[index] !== true) onMissing(id);
+  const areWhole: boolean[] = [];
+  for (const entry of entries)
+    areWhole.push(
+      entry.kind !== 'file' || hasShortRecipe(entry) || (await missingChunksOf(share, entry, onMissing)),
+    );
+  return areWhole;
+}
+
+/** Whether the chunks of the file stand in the entry itself. */
+function hasShortRecipe(entry: Entry): entry is FileEntry {
+  return entry.kind === 'file' && entry.recipe.depth === 0;
 }
 
 /**

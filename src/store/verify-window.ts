@@ -11,12 +11,19 @@ import { inPlaceOrder, type PackLocation } from './pack-location.js';
 const windowChunksMax = 65_536;
 /** Most stored bytes of a window, about a second's work: a limited run ends between two of them. */
 const windowBytesMax = 256 * 1024 * 1024;
+/** Chunks that are asked for together: those that lie next to each other are then read in one go. */
+const chunksAtOnce = 64;
 
 export interface VerifiedChunk {
   readonly id: ChunkId;
   readonly storedBytes: number;
   /** undefined if it is not intact. */
   plainLength: number | undefined;
+}
+
+interface PackedChunk {
+  readonly chunk: VerifiedChunk;
+  readonly location: PackLocation;
 }
 
 interface VerifiedWindow {
@@ -50,7 +57,7 @@ export async function* windowsOf(
 
 class Window {
   private readonly chunks: VerifiedChunk[] = [];
-  private readonly packed: { readonly chunk: VerifiedChunk; readonly location: PackLocation }[] = [];
+  private readonly packed: PackedChunk[] = [];
   private bytes = 0;
   private idsLost = 0;
 
@@ -77,8 +84,14 @@ class Window {
 
   async finish(): Promise<VerifiedWindow> {
     this.packed.sort((a, b) => inPlaceOrder(a.location, b.location));
-    for (const { chunk, location } of this.packed)
-      chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location }, chunk.storedBytes);
+    for (let next = 0; next < this.packed.length; next += chunksAtOnce) {
+      const some = this.packed.slice(next, next + chunksAtOnce);
+      await Promise.all(some.map((packed) => this.checkPacked(packed)));
+    }
     return { chunks: this.chunks, idsLost: this.idsLost };
+  }
+
+  private async checkPacked({ chunk, location }: PackedChunk): Promise<void> {
+    chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location }, chunk.storedBytes);
   }
 }

@@ -2,17 +2,20 @@
  * A verification goes through the store and the files in parts, ends when its time is up or it is interrupted, and
  * goes on there in the next limited run; one without a limit looks at everything.
  */
-import { writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { filesPerJobMax } from '../../src/share/ingest-job.js';
 import type { OpenShare } from '../../src/share/open-share.js';
 import type { VerifyOptions, VerifyProgress } from '../../src/share/verify.js';
 import { type VerifyResult, verifyShare } from '../../src/share/verify-share.js';
+import { flipBit, rot } from './damage.js';
 import { scratchDirectory } from './peer.js';
 import { scanOf, shareOf } from './replica-at-rest.js';
 
 /** Several times what is looked at together. */
-const count = 60;
+const count = 600;
 const aDayMs = 86_400_000;
 let scratch: { path: string; remove: () => Promise<void> };
 let share: OpenShare;
@@ -97,6 +100,36 @@ it('keeps a position of its own for each part that was asked for', async () => {
   expect(files.files.checked).toBeLessThan(count);
 });
 
+it('tells among many files what became of each, and keeps nothing of what it reads', async () => {
+  const at = (name: string): string => join(share.layout.root, name);
+  const large = randomBytes(9 * 1024 * 1024);
+  for (const name of ['large good', 'large rotten', 'large edited']) await writeFile(at(name), large);
+  await symlink('there', at('link'));
+  await scanOf(share);
+  await rot(share, 'f7');
+  await rot(share, 'large rotten', 5_000_000);
+  await flipBit(at('f300')); // with a stat that no record vouches for, and the time of its entry
+  await rm(at('f11'));
+  await writeFile(at('f500'), 'an edit');
+  await appendFile(at('large edited'), 'more');
+  await utimes(at('f501'), 1, 1); // the same content, at another time
+  await rm(at('link'));
+  await symlink('elsewhere', at('link'));
+  const before = await share.store.chunks.totals();
+  const { root } = share.replica;
+
+  const result = await verify();
+  expect(result).toMatchObject({
+    complete: true,
+    files: { checked: count + 4, missing: ['f11'] },
+    chunks: { damaged: [], missing: [] },
+  });
+  expect([...result.files.damaged].sort()).toEqual(['f300', 'f7', 'large rotten']);
+  expect(result.files.changed).toBe(4);
+  expect(await share.store.chunks.totals()).toEqual(before);
+  expect(share.replica.root).toBe(root);
+});
+
 it('ends soon after its time when the files are large', async () => {
   const large = 3;
   for (let index = 0; index < large; index++)
@@ -110,5 +143,5 @@ it('ends soon after its time when the files are large', async () => {
   }
   expect(runs.reduce((sum, checked) => sum + checked, 0)).toBe(count + large);
   // Each of the large ones ended a run.
-  expect(runs.length).toBeGreaterThan(Math.ceil((count + large) / 16));
+  expect(runs.length).toBeGreaterThan(Math.ceil(count / filesPerJobMax) + large - 1);
 });
