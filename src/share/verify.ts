@@ -177,6 +177,10 @@ export class Verification {
     const countBefore = last === '' ? count : count - 1; // that one is read once more
     const bytesBefore = this.#progress.bytes;
     let [readBefore, isStopped] = [0, false];
+    const isEnough = (): boolean => {
+      isStopped = this.#isOver;
+      return isStopped;
+    };
     const verdicts = store.chunks.verify({
       ...(last === '' ? {} : { from: last as ChunkId }),
       onProgress: (read) => {
@@ -184,10 +188,7 @@ export class Verification {
         this.#tell({ chunks: countBefore + read.chunks, bytes: bytesBefore + read.bytes });
         readBefore = read.bytes;
       },
-      isEnough: () => {
-        isStopped = this.#isOver;
-        return isStopped;
-      },
+      ...(this.#options.limitMs === undefined ? {} : { isEnough }),
       signal: this.#options.signal,
     });
     for await (const { id, ok } of verdicts) {

@@ -2,7 +2,7 @@
  * Reads chunks out of packs, by themselves or out of bundles, and hashes them. Chunks that lie in one bundle are mostly
  * read one after another, so the bundles that were read last are kept, decoded.
  */
-import type { ChunkId } from '../chunking/index.js';
+import { type ChunkId, chunkIdOf } from '../chunking/index.js';
 import type { ChunkGroup } from './chunk-table.js';
 import { type CheckedChunk, checkChunk, checkGrouped } from './chunk-value.js';
 import type { PackLocation } from './pack-location.js';
@@ -25,6 +25,13 @@ export class ChunkReader {
     const record = await this.recordAt(location);
     const encoded = record && chunkInRecord(id, location, record);
     return encoded && checkChunk(id, encoded);
+  }
+
+  /** @returns undefined if the chunk `id` does not lie intact at `location` */
+  async plainLengthOf(id: ChunkId, location: PackLocation): Promise<number | undefined> {
+    if (location.codec !== 'bundle') return (await this.read(id, location))?.plain.length;
+    const plain = (await this.bundleAt(location))?.chunk(id);
+    return plain !== undefined && chunkIdOf(plain) === id ? plain.length : undefined;
   }
 
   private async readOfRun(

@@ -35,6 +35,8 @@ export interface ChunkStoreParts {
   readonly damagedTables?: (() => Promise<readonly string[]>) | undefined;
 }
 
+/** Stored bytes that `verify` reads until it asks whether that was enough: about a second's work. */
+const bytesBetweenQuestions = 256 * 1024 * 1024;
 /** A chunk that a collection moves is looked up again; each collection moves it once at most. */
 const lookUpsMax = 4;
 
@@ -113,13 +115,17 @@ export class DatabaseChunkStore implements ChunkStore {
     const read = { chunks: 0, bytes: 0 };
     const check: Check = async (id, stored, storedBytes) => {
       if (signal?.aborted === true) throw cancelled();
-      const checked = await this.check(id, stored, reader);
+      const plainLength =
+        stored?.kind === 'packed'
+          ? await reader.plainLengthOf(id, stored.location)
+          : (await this.check(id, stored))?.plain.length;
       read.chunks += 1;
       read.bytes += storedBytes;
       onProgress?.({ ...read });
-      return checked?.plain.length;
+      return plainLength;
     };
-    for await (const window of windowsOf(database.entries(rangeFrom(from)), check)) {
+    const bytesMax = isEnough === undefined ? Number.POSITIVE_INFINITY : bytesBetweenQuestions;
+    for await (const window of windowsOf(database.entries(rangeFrom(from)), bytesMax, check)) {
       idsLost += window.idsLost;
       for (const { id, storedBytes, plainLength } of window.chunks) {
         if (signal?.aborted === true) throw cancelled();
@@ -186,13 +192,9 @@ export class DatabaseChunkStore implements ChunkStore {
   }
 
   /** Reads `stored`, if it is in a pack, and hashes it. */
-  private async check(
-    id: ChunkId,
-    stored: StoredChunk | undefined,
-    reader = this.reader,
-  ): Promise<CheckedChunk | undefined> {
+  private async check(id: ChunkId, stored: StoredChunk | undefined): Promise<CheckedChunk | undefined> {
     if (stored === undefined) return undefined;
-    return stored.kind === 'inline' ? checkChunk(id, stored.encoded) : reader.read(id, stored.location);
+    return stored.kind === 'inline' ? checkChunk(id, stored.encoded) : this.reader.read(id, stored.location);
   }
 
   /** Notes whether the chunk `id` was intact. */

@@ -1,16 +1,15 @@
 /**
  * The order in which chunks are read to be verified: by windows of the index, and in each as they lie in the packs. So a
- * disk is read from front to back, and a bundle is decoded once a window, not once for each chunk in it.
+ * disk is read from front to back, and a bundle is decoded once a window, not once for each chunk in it. Those may be anywhere
+ * in the index, so the larger the windows, the less often it is decoded.
  */
 import type { ChunkId } from '../chunking/index.js';
 import { type StoredChunk, storedBytesOf, unsealChunk } from './chunk-value.js';
 import { chunkIdOfKey } from './key.js';
 import { inPlaceOrder, type PackLocation } from './pack-location.js';
 
-/** Most chunks in a window: about 16 MiB of memory. */
-const windowChunksMax = 65_536;
-/** Most stored bytes of a window, about a second's work: a limited run ends between two of them. */
-const windowBytesMax = 256 * 1024 * 1024;
+/** Most chunks in a window: about 50 MiB of memory. */
+const windowChunksMax = 2 ** 18;
 /** Chunks that are asked for together: those that lie next to each other are then read in one go. */
 const chunksAtOnce = 64;
 
@@ -40,15 +39,19 @@ export type Check = (
   storedBytes: number,
 ) => Promise<number | undefined>;
 
-/** Checks the chunks among `entries`, all of them. */
+/**
+ * Checks the chunks among `entries`, all of them.
+ * @param bytesMax - stored bytes with which a window is full
+ */
 export async function* windowsOf(
   entries: AsyncIterable<readonly [Uint8Array, Uint8Array]>,
+  bytesMax: number,
   check: Check,
 ): AsyncGenerator<VerifiedWindow> {
   let window = new Window(check);
   for await (const [key, value] of entries) {
     await window.add(key, value);
-    if (!window.isFull) continue;
+    if (window.count < windowChunksMax && window.bytes < bytesMax) continue;
     yield await window.finish();
     window = new Window(check);
   }
@@ -58,13 +61,14 @@ export async function* windowsOf(
 class Window {
   private readonly chunks: VerifiedChunk[] = [];
   private readonly packed: PackedChunk[] = [];
-  private bytes = 0;
+  /** Of what is stored. */
+  bytes = 0;
   private idsLost = 0;
 
   constructor(private readonly check: Check) {}
 
-  get isFull(): boolean {
-    return this.chunks.length >= windowChunksMax || this.bytes >= windowBytesMax;
+  get count(): number {
+    return this.chunks.length;
   }
 
   /** What lies in its value is checked at once. */
