@@ -35,7 +35,7 @@ export interface ChunkStoreParts {
   readonly damagedTables?: (() => Promise<readonly string[]>) | undefined;
 }
 
-/** Stored bytes that `verify` reads until it asks whether that was enough: about a second's work. */
+/** Stored bytes that `verify` reads until it asks whether that was enough: a few seconds' work, if they were compressed. */
 const bytesBetweenQuestions = 256 * 1024 * 1024;
 /** A chunk that a collection moves is looked up again; each collection moves it once at most. */
 const lookUpsMax = 4;
