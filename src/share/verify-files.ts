@@ -15,7 +15,7 @@ import { type FileVerdict, verifyEntry } from './verify-file.js';
 
 interface FileVerificationOptions {
   /** Where it begins; at the beginning if undefined. */
-  readonly from: string | undefined;
+  readonly from: RelPath | undefined;
   /** Cancels it, in the middle of a long file too. */
   readonly signal: AbortSignal;
 }
@@ -42,10 +42,7 @@ export class FileVerification {
     this.#ignore = ignore;
     this.#signal = signal;
     this.#ingest = new Ingest(replica.rehearse(), folder, signal);
-    this.#records = new Cursor(
-      statRecords(replica, { from: from as RelPath | undefined }),
-      ({ path }) => path,
-    );
+    this.#records = new Cursor(statRecords(replica, { from }), ({ path }) => path);
   }
 
   /**

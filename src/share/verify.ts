@@ -209,7 +209,8 @@ export class Verification {
     const { signal } = this.#options;
     const enough = new AbortController();
     const end = AbortSignal.any([enough.signal, ...(signal === undefined ? [] : [signal])]);
-    const from = this.#positions.of('files')?.last;
+    const last = this.#positions.of('files')?.last;
+    const from = last === undefined ? undefined : parseRelPath(last);
     const verification = new FileVerification(this.#share, this.#ignore, { from, signal: end });
     try {
       await this.#eachEntry('files', {

@@ -35,8 +35,11 @@ export interface ChunkStoreParts {
   readonly damagedTables?: (() => Promise<readonly string[]>) | undefined;
 }
 
-/** Stored bytes that `verify` reads until it asks whether that was enough: a few seconds' work, if they were compressed. */
-const bytesBetweenQuestions = 256 * 1024 * 1024;
+/**
+ * Stored bytes that `verify` reads before any verdict of them is out: what is lost when it is interrupted. Fewer where it may
+ * be asked to end: one second's work, or a few if they were compressed.
+ */
+const verifyBytesMax = { unasked: 1024 * 1024 * 1024, asked: 256 * 1024 * 1024 };
 /** A chunk that a collection moves is looked up again; each collection moves it once at most. */
 const lookUpsMax = 4;
 
@@ -124,7 +127,7 @@ export class DatabaseChunkStore implements ChunkStore {
       onProgress?.({ ...read });
       return plainLength;
     };
-    const bytesMax = isEnough === undefined ? Number.POSITIVE_INFINITY : bytesBetweenQuestions;
+    const bytesMax = isEnough === undefined ? verifyBytesMax.unasked : verifyBytesMax.asked;
     for await (const window of windowsOf(database.entries(rangeFrom(from)), bytesMax, check)) {
       idsLost += window.idsLost;
       for (const { id, storedBytes, plainLength } of window.chunks) {
