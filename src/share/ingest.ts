@@ -52,7 +52,7 @@ export interface Done<T> {
 /** A file that goes on changing is given up after this many readings, and looked at again later. */
 const readingsMax = 3;
 /** Longer files have jobs of their own. */
-export const sharedJobFileBytesMax = windowBytes / 4;
+const sharedJobFileBytesMax = windowBytes / 4;
 /** Jobs prepared at once: the runner bounds how many really run. */
 const jobsAhead = 8;
 

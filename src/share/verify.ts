@@ -22,7 +22,7 @@ export interface VerifyOptions {
   readonly files: boolean;
   readonly store: boolean;
   /**
-   * The run ends after this time, when the files or the chunks under way are done, and goes on where the one before it ended.
+   * The run ends soon after this time, and goes on where the one before it ended. It looks at something, however short the time.
    * Without a limit it is a whole pass.
    */
   readonly limitMs?: number | undefined;
@@ -325,12 +325,12 @@ async function areWhole(
   );
   const here = await share.store.chunks.hasMany(ids);
   for (const [index, id] of ids.entries()) if (here[index] !== true) onMissing(id);
-  const areWhole: boolean[] = [];
+  const results: boolean[] = [];
   for (const entry of entries)
-    areWhole.push(
+    results.push(
       entry.kind !== 'file' || hasShortRecipe(entry) || (await missingChunksOf(share, entry, onMissing)),
     );
-  return areWhole;
+  return results;
 }
 
 /** Whether the chunks of the file stand in the entry itself. */
