@@ -7,6 +7,8 @@ import { ShoalError } from '../error.js';
 export type ChunkId = string & { readonly __brand: 'ChunkId' };
 
 export const chunkIdBytes = 32;
+/** Where `chunkIdFromBytes` writes: a `Buffer` of the caller's bytes would give them memory outside V8's heap. */
+const digest = Buffer.alloc(chunkIdBytes);
 const hexForm = /^[0-9a-f]{64}$/;
 
 /** @throws ShoalError MALFORMED unless `text` is 64 lowercase hex characters */
@@ -21,7 +23,8 @@ export function chunkIdFromBytes(bytes: Uint8Array): ChunkId {
   if (bytes.length !== chunkIdBytes) {
     throw new ShoalError('MALFORMED', `A chunk id must be ${chunkIdBytes} bytes, not ${bytes.length}.`);
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex') as ChunkId;
+  digest.set(bytes);
+  return digest.toString('hex') as ChunkId;
 }
 
 /** Ids that lie one behind another, 32 bytes each. */

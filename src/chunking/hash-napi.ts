@@ -18,8 +18,35 @@ export function loadNapiHash(): HashBackend {
   return {
     name: 'napi',
     // One call with no hasher object: 5.7 GB/s at 64 KiB, against 3.7 with a new hasher for each. As text: a buffer that
-    // native code makes has to be tracked and finalized, which makes 2.2 us of the 0.6 that 100 bytes take so. Copied: what Node decodes lies in 8 KiB that it shares.
-    hash: (bytes) => new Uint8Array(Buffer.from(blake.blake3UrlSafeBase64(bytes), 'base64url')),
+    // native code makes has to be tracked and finalized, which makes 2.2 us of the 0.6 that 100 bytes take so.
+    hash: (bytes) => digestOf(blake.blake3UrlSafeBase64(bytes)),
     deriveKey: (context, material) => withoutBufferPrototype(blake.Blake3Hasher.deriveKey(context, material)),
   };
+}
+
+const digestBytes = 32;
+const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+/** Six bits for each character code of base64url. */
+const bitsOfCode = new Uint8Array(128);
+for (let bits = 0; bits < base64url.length; bits++) bitsOfCode[base64url.charCodeAt(bits)] = bits;
+
+/**
+ * The bytes that `text` stands for. By hand: `Buffer.from` takes 0.4 us for so few, and leaves a view of memory that it shares.
+ * @param text - 43 characters of base64url, from the package
+ */
+function digestOf(text: string): Uint8Array {
+  const digest = new Uint8Array(digestBytes);
+  const bitsAt = (index: number): number => bitsOfCode[text.charCodeAt(index)] as number;
+  let at = 0;
+  let from = 0;
+  for (; at + 3 <= digestBytes; at += 3, from += 4) {
+    const bits = (bitsAt(from) << 18) | (bitsAt(from + 1) << 12) | (bitsAt(from + 2) << 6) | bitsAt(from + 3);
+    digest[at] = bits >> 16;
+    digest[at + 1] = bits >> 8;
+    digest[at + 2] = bits;
+  }
+  const bits = (bitsAt(from) << 10) | (bitsAt(from + 1) << 4) | (bitsAt(from + 2) >> 2);
+  digest[at] = bits >> 8;
+  digest[at + 1] = bits;
+  return digest;
 }

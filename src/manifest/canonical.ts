@@ -21,6 +21,7 @@ const allowedTypes: ReadonlySet<string> = new Set([
   'false',
   'null',
 ]);
+/** The tokenizer goes by them; nothing else of the decoder asks for them. */
 const decodeOptions = {
   strict: true,
   allowIndefinite: false,
@@ -34,7 +35,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function decodeCanonical(bytes: Uint8Array, what: string, bytesMax: number): unknown {
   if (bytes.length > bytesMax) throw malformed(what, `it is longer than ${bytesMax} bytes`);
   try {
-    return decode(bytes, { ...decodeOptions, tokenizer: new BoundedTokenizer(bytes, decodeOptions) });
+    return decode(bytes, { tokenizer: new BoundedTokenizer(bytes, decodeOptions) });
   } catch (cause) {
     throw malformed(what, 'it is not canonical CBOR', cause);
   }

@@ -23,7 +23,7 @@ import {
 } from './canonical.js';
 import { conflictPath } from './conflict-path.js';
 import { contentValues, kindCodes, readFile, readSymlink, writeContent } from './content-codec.js';
-import { conflictOfEntry, type Entry, type LiveEntry, type Write } from './entry.js';
+import { conflictOfEntry, type Entry, type Known, type LiveEntry, liveEntry, type Write } from './entry.js';
 import { malformed } from './malformed.js';
 import { parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
 import { compareDots, type Version, versionIncludes } from './version.js';
@@ -44,8 +44,6 @@ const valuesOf = {
   symlink: 6 + contentValues.symlink,
   file: 6 + contentValues.file,
 } as const;
-
-type Known = Pick<Entry, 'path' | 'version' | 'overtaken'>;
 
 /** @throws ShoalError LIMIT if the entry knows more than `actorsMax` actors */
 export function encodeEntry(entry: Entry): Uint8Array {
@@ -127,8 +125,13 @@ export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
 }
 
 /** Two values: the actors that are heads, and those that are overtaken. */
-function writeVersion(to: CanonicalWriter, { version, overtaken = [] }: Known): void {
+function writeVersion(to: CanonicalWriter, { version, overtaken }: Known): void {
   const actors = [...version.keys()].sort();
+  if (overtaken === undefined) {
+    writeCounters(to, version, actors);
+    writeCounters(to, version, []);
+    return;
+  }
   const late = new Set(overtaken);
   writeCounters(
     to,
@@ -185,15 +188,15 @@ function readVersion(fields: FieldReader): Version {
 }
 
 function readLive(fields: FieldReader, kind: number, known: Known): LiveEntry {
-  const live = { ...known, writes: readWrites(fields, known.version) };
+  const writes = readWrites(fields, known.version);
   if (kind === kindCodes.directory) {
-    if (live.writes.some(({ displaced }) => displaced)) throw malformed(what, 'a directory was displaced');
-    return { kind: 'directory', ...live };
+    if (writes.some(({ displaced }) => displaced)) throw malformed(what, 'a directory was displaced');
+    return liveEntry(known, writes, { kind: 'directory' }, undefined);
   }
   const origin = fields.optionalText('the conflict origin', pathBytesMax);
-  const copy = origin === undefined ? live : { ...live, conflictOf: readPath(origin) };
+  const conflictOf = origin === undefined ? undefined : readPath(origin);
   const content = kind === kindCodes.file ? readFile(fields, what) : readSymlink(fields);
-  const entry: LiveEntry = { ...copy, ...content };
+  const entry = liveEntry(known, writes, content, conflictOf);
   checkDisplaced(entry);
   return entry;
 }
@@ -202,11 +205,13 @@ function readWrites(fields: FieldReader, version: Version): Write[] {
   const list = fields.list('the writes', 4, { min: 1, max: writesMax });
   const writes: Write[] = [];
   while (list.remaining > 0) {
-    const dot = { actor: readActor(list), counter: list.integer('a counter', 1, Number.MAX_SAFE_INTEGER) };
+    const actor = readActor(list);
+    const counter = list.integer('a counter', 1, Number.MAX_SAFE_INTEGER);
     const mtimeNs = list.integer64('a modification time');
-    const write: Write = list.boolean('displaced')
-      ? { ...dot, mtimeNs, displaced: true }
-      : { ...dot, mtimeNs };
+    const isDisplaced = list.boolean('displaced');
+    const write: Write = isDisplaced
+      ? { actor, counter, mtimeNs, displaced: true }
+      : { actor, counter, mtimeNs };
     const last = writes.at(-1);
     if (last !== undefined && compareWrites(last, write) >= 0)
       throw malformed(what, 'its writes are out of order');

@@ -16,6 +16,7 @@ import {
   conflictOfEntry,
   type Entry,
   type LiveEntry,
+  liveEntry,
   type NewContent,
   originOfDisplaced,
   type Write,
@@ -246,9 +247,7 @@ function compose({ path, sides, register, home, holder }: Composition): Entry | 
   if (content === undefined) return register.version.size === 0 ? undefined : { kind: 'deleted', ...known };
   const displaced = (holder?.writes ?? []).map(({ write }): Write => ({ ...write, displaced: true }));
   const writes = [...home.map(({ write }) => write), ...displaced].sort(compareWrites).slice(-writesMax);
-  if (content.kind === 'directory') return { ...known, writes, kind: 'directory' };
-  const conflictOf = holder?.origin ?? commonOrigin(sides);
-  return { ...known, writes, ...content, ...(conflictOf === undefined ? {} : { conflictOf }) };
+  return liveEntry(known, writes, content, holder?.origin ?? commonOrigin(sides));
 }
 
 /** What an edited conflict copy was a copy of, whatever became of it on one side. The sides agree, or one does not know. */

@@ -84,7 +84,7 @@ export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
     to.integer(totals.bytes);
     to.integer(totals.deleted);
   });
-  return { ...child, bytes };
+  return { key, id, totals, bytes };
 }
 
 /** @throws ShoalError MALFORMED if a sum is not a safe integer */
@@ -142,7 +142,8 @@ export function leafHeads(bytes: Uint8Array): LeafHead[] | undefined {
   const heads: LeafHead[] = [];
   while (list.remaining > 0) {
     const item = list.bytes('an entry', 1, entryBytesMax);
-    heads.push({ ...headOfEntry(item), bytes: item });
+    const { kind, path } = headOfEntry(item);
+    heads.push({ kind, path, bytes: item });
   }
   return heads;
 }

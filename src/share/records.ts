@@ -184,7 +184,7 @@ export function decodeTicketRecord(bytes: Uint8Array): TicketRecord {
  * tree's order.
  */
 export function pathKey(path: RelPath): string {
-  return path.replaceAll('/', '\0');
+  return path.replace(/\//g, '\0'); // `replaceAll` makes a text for each '/'
 }
 
 /** @throws ShoalError STORE_DAMAGED */

@@ -12,8 +12,8 @@ import { systemCode } from '../error.js';
 
 /** A multiple of what file systems and disks take for a block, and of a page. */
 export const directBlockBytes = 4096;
-/** Smaller writes are worth no open file of their own, and are soon read again. */
-export const directBytesMin = 1024 * 1024;
+/** Less than a job of small files leaves when it has shrunk; what is smaller still is worth no open file of its own, and is soon read again. */
+export const directBytesMin = 256 * 1024;
 /** 0 where the system has no direct writes. */
 const { O_DIRECT = 0 } = constants as { O_DIRECT?: number };
 export const directFlags = O_DIRECT === 0 ? undefined : constants.O_WRONLY | O_DIRECT;

@@ -9,6 +9,7 @@
 import { crc32 } from 'node:zlib';
 
 const sealVersion = 1;
+const versionBytes = Uint8Array.of(sealVersion);
 /** Bytes that a seal adds to a body. */
 export const sealBytes = 5;
 
@@ -41,6 +42,7 @@ export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array | u
   return stated === checksum(key, sealed) ? sealed.subarray(sealBytes) : undefined;
 }
 
+/** @param sealed - of version `sealVersion` */
 function checksum(key: Uint8Array, sealed: Uint8Array): number {
-  return crc32(sealed.subarray(sealBytes), crc32(sealed.subarray(0, 1), crc32(key)));
+  return crc32(sealed.subarray(sealBytes), crc32(versionBytes, crc32(key)));
 }
