@@ -52,18 +52,20 @@ export function compressFrame(plain: Uint8Array, level: number): Uint8Array | un
 /**
  * The content of `frame`, which may come from a peer or a damaged disk.
  * @param plainLength - how long it must be, `frameContentBytesMax` at most
- * @returns newly allocated bytes, or why there are none
+ * @param into - where it is written, as long or longer; newly allocated if there is none
+ * @returns its bytes in `into`, or why there are none
  */
 export function decompressFrame(
   frame: Uint8Array,
   plainLength: number,
+  into: Uint8Array = new Uint8Array(plainLength),
 ): { readonly plain: Uint8Array } | { readonly why: string; readonly cause?: unknown } {
   assert(plainLength <= frameContentBytesMax, 'The content of a frame is bounded.');
   if (frame.length >= plainLength) return { why: 'compressed bytes must be fewer than plain ones' };
   if (!isStrictFrameHeader(frame)) return { why: 'it must be a zstd frame of one segment' };
   try {
     if (zstd.findFrameCompressedSize(frame) !== frame.length) return { why: 'nothing may follow the frame' };
-    const plain = new Uint8Array(plainLength);
+    const plain = into.subarray(0, plainLength);
     // Writes into `plain` and never past it: a frame that declares or holds more is an error, one with less is short.
     if (decompressor.decompress(plain, frame) !== plainLength)
       return { why: 'the frame must hold as many bytes as declared' };

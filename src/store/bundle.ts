@@ -49,12 +49,15 @@ export function encodeBundle(
   return table + frame.length;
 }
 
-/** The bundle in `body`; undefined if it is none. */
-export function decodeBundle(body: Uint8Array): ChunkGroup | undefined {
+/**
+ * The bundle in `body`; undefined if it is none.
+ * @param into - where its chunks are decoded to, `bundleBytesMax` long
+ */
+export function decodeBundle(body: Uint8Array, into?: Uint8Array): ChunkGroup | undefined {
   const members = membersIn(body);
   if (members === undefined) return undefined;
   const plainLength = plainBytesOf(members);
   if (plainLength > bundleBytesMax) return undefined;
-  const content = decompressFrame(body.subarray(tableBytes(members.length)), plainLength);
+  const content = decompressFrame(body.subarray(tableBytes(members.length)), plainLength, into);
   return 'plain' in content ? groupOf(members, content.plain) : undefined;
 }

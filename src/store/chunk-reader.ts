@@ -3,8 +3,9 @@
  * read one after another, so the bundles that were read last are kept, decoded.
  */
 import { type ChunkId, chunkIdOf } from '../chunking/index.js';
+import { bundleBytesMax } from './bundle.js';
 import type { ChunkGroup } from './chunk-table.js';
-import { type CheckedChunk, checkChunk, checkGrouped } from './chunk-value.js';
+import { type CheckedChunk, checkChunk, checkGrouped, type StoredChunk } from './chunk-value.js';
 import type { PackLocation } from './pack-location.js';
 import { chunkInRecord, groupInRecord, recordHeaderBytes } from './pack-record.js';
 import type { Packs } from './packs.js';
@@ -15,6 +16,8 @@ const bundlesMax = 32;
 export class ChunkReader {
   /** By their places, in the order of their last use. */
   private readonly bundles = new Map<string, Promise<ChunkGroup | undefined>>();
+  /** Where bundles are decoded that are only checked. */
+  private scratch: Uint8Array | undefined;
 
   constructor(private readonly packs: Packs) {}
 
@@ -27,11 +30,38 @@ export class ChunkReader {
     return encoded && checkChunk(id, encoded);
   }
 
-  /** @returns undefined if the chunk `id` does not lie intact at `location` */
-  async plainLengthOf(id: ChunkId, location: PackLocation): Promise<number | undefined> {
-    if (location.codec !== 'bundle') return (await this.read(id, location))?.plain.length;
-    const plain = (await this.bundleAt(location))?.chunk(id);
-    return plain !== undefined && chunkIdOf(plain) === id ? plain.length : undefined;
+  /** Reads `stored`, if it is in a pack, and hashes it. @returns undefined if the chunk `id` is not intact there */
+  async check(id: ChunkId, stored: StoredChunk | undefined): Promise<CheckedChunk | undefined> {
+    if (stored === undefined) return undefined;
+    return stored.kind === 'inline' ? checkChunk(id, stored.encoded) : this.read(id, stored.location);
+  }
+
+  /**
+   * Checks chunks that are stored together: a single one, or some of a bundle.
+   * @returns for each of `ids` its plain length, or undefined if the chunk is not intact there
+   */
+  async plainLengths(
+    ids: readonly ChunkId[],
+    stored: StoredChunk | undefined,
+  ): Promise<(number | undefined)[]> {
+    if (stored?.kind === 'packed' && stored.location.codec === 'bundle')
+      return this.plainLengthsIn(stored.location, ids);
+    const chunks = await Promise.all(ids.map((id) => this.check(id, stored)));
+    return chunks.map((chunk) => chunk?.plain.length);
+  }
+
+  /** Nothing of the bundle is kept: all that are only checked are decoded in one place. */
+  private async plainLengthsIn(
+    location: PackLocation,
+    ids: readonly ChunkId[],
+  ): Promise<(number | undefined)[]> {
+    const record = await this.recordAt(location);
+    this.scratch ??= new Uint8Array(bundleBytesMax);
+    const bundle = record && groupInRecord(record, this.scratch); // at once: others will be decoded there
+    return ids.map((id) => {
+      const plain = bundle?.chunk(id);
+      return plain !== undefined && chunkIdOf(plain) === id ? plain.length : undefined;
+    });
   }
 
   private async readOfRun(

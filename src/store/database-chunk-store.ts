@@ -8,7 +8,7 @@ import { type ChunkId, type EncodedChunk, encodeChunk } from '../chunking/index.
 import { ShoalError } from '../error.js';
 import { ChunkReader } from './chunk-reader.js';
 import type { ChunkStore, ChunkTotals, Verdict, VerifyOptions } from './chunk-store.js';
-import { type CheckedChunk, checkChunk, checkGrouped, type StoredChunk, unsealChunk } from './chunk-value.js';
+import { type CheckedChunk, checkChunk, checkGrouped, unsealChunk } from './chunk-value.js';
 import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
 import type { DamageList } from './damage-list.js';
@@ -116,16 +116,16 @@ export class DatabaseChunkStore implements ChunkStore {
     let intact = true;
     let idsLost = 0;
     const read = { chunks: 0, bytes: 0 };
-    const check: Check = async (id, stored, storedBytes) => {
+    const check: Check = async (chunks, stored) => {
       if (signal?.aborted === true) throw cancelled();
-      const plainLength =
-        stored?.kind === 'packed'
-          ? await reader.plainLengthOf(id, stored.location)
-          : (await this.check(id, stored))?.plain.length;
-      read.chunks += 1;
-      read.bytes += storedBytes;
+      const ids = chunks.map(({ id }) => id);
+      const lengths = await reader.plainLengths(ids, stored);
+      for (const { storedBytes } of chunks) {
+        read.chunks += 1;
+        read.bytes += storedBytes;
+      }
       onProgress?.({ ...read });
-      return plainLength;
+      return lengths;
     };
     const bytesMax = isEnough === undefined ? verifyBytesMax.unasked : verifyBytesMax.asked;
     for await (const window of windowsOf(database.entries(rangeFrom(from)), bytesMax, check)) {
@@ -159,7 +159,8 @@ export class DatabaseChunkStore implements ChunkStore {
     const isThere = this.touch(id);
     const queued = queue.get(id);
     // It says nothing of the stored one that it may be on its way to replace: whether that is damaged must stay known.
-    if (queued !== undefined) return 'kind' in queued ? this.check(id, queued) : checkPending(id, queued);
+    if (queued !== undefined)
+      return 'kind' in queued ? this.reader.check(id, queued) : checkPending(id, queued);
     if (!isThere) return undefined;
     return (await this.readRecent(id)) ?? (await this.readStored(id));
   }
@@ -169,7 +170,7 @@ export class DatabaseChunkStore implements ChunkStore {
     const key = chunkKey(id);
     let value = await database.get(key);
     for (let lookUp = 1; value !== undefined; lookUp++) {
-      const checked = await this.check(id, unsealChunk(key, value));
+      const checked = await this.reader.check(id, unsealChunk(key, value));
       if (checked !== undefined) return this.judge(id, checked);
       const now = await database.get(key);
       const isSame = now !== undefined && Buffer.compare(now, value) === 0;
@@ -189,15 +190,9 @@ export class DatabaseChunkStore implements ChunkStore {
     const { writer, damage } = this.parts;
     const location = writer.recent.get(id);
     if (location === undefined || damage.has(id)) return undefined;
-    const checked = await this.check(id, { kind: 'packed', location });
+    const checked = await this.reader.check(id, { kind: 'packed', location });
     if (checked === undefined) writer.recent.forget(id);
     return checked;
-  }
-
-  /** Reads `stored`, if it is in a pack, and hashes it. */
-  private async check(id: ChunkId, stored: StoredChunk | undefined): Promise<CheckedChunk | undefined> {
-    if (stored === undefined) return undefined;
-    return stored.kind === 'inline' ? checkChunk(id, stored.encoded) : this.reader.read(id, stored.location);
   }
 
   /** Notes whether the chunk `id` was intact. */

@@ -180,18 +180,24 @@ export function chunkInRecord(
   return { codec, plainLength, bytes: record.subarray(recordHeaderBytes) };
 }
 
-/** The chunks in `record`, which holds several; undefined if it is none that the index can speak of. They are not hashed. */
-export function groupInRecord(record: Uint8Array): ChunkGroup | undefined {
+/**
+ * The chunks in `record`, which holds several; undefined if it is none that the index can speak of. They are not hashed.
+ * @param into - as `decodeBundle` takes it
+ */
+export function groupInRecord(record: Uint8Array, into?: Uint8Array): ChunkGroup | undefined {
   if (record.length < recordHeaderBytes || !recordMagic.equals(record.subarray(0, recordMagic.length)))
     return undefined;
   const fields = fieldsIn(record.subarray(fieldsAt, checksumAt));
   const body = record.subarray(recordHeaderBytes);
-  return fields?.encodedLength === body.length ? groupIn(fields.codec, body) : undefined;
+  return fields?.encodedLength === body.length ? groupIn(fields.codec, body, into) : undefined;
 }
 
-/** The chunks in the `body` of a record; undefined if it is none that holds several. They are not hashed. */
-export function groupIn(codec: RecordCodec, body: Uint8Array): ChunkGroup | undefined {
-  if (codec === 'bundle') return decodeBundle(body);
+/**
+ * The chunks in the `body` of a record; undefined if it is none that holds several. They are not hashed.
+ * @param into - as `decodeBundle` takes it
+ */
+export function groupIn(codec: RecordCodec, body: Uint8Array, into?: Uint8Array): ChunkGroup | undefined {
+  if (codec === 'bundle') return decodeBundle(body, into);
   return codec === 'run' ? decodeRun(body) : undefined;
 }
 

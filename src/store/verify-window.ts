@@ -10,8 +10,8 @@ import { inPlaceOrder, type PackLocation } from './pack-location.js';
 
 /** Most chunks in a window: about 50 MiB of memory. */
 const windowChunksMax = 2 ** 18;
-/** Chunks that are asked for together: those that lie next to each other are then read in one go. */
-const chunksAtOnce = 64;
+/** Places that are asked for together: those that lie next to each other are then read in one go. Bundles there: 16 MiB. */
+const placesAtOnce = 64;
 
 export interface VerifiedChunk {
   readonly id: ChunkId;
@@ -25,6 +25,12 @@ interface PackedChunk {
   readonly location: PackLocation;
 }
 
+/** Chunks that are read together: all of a bundle that a window has, or a single one. */
+interface Place {
+  readonly chunks: VerifiedChunk[];
+  readonly location: PackLocation;
+}
+
 interface VerifiedWindow {
   /** In the order of the index. */
   readonly chunks: readonly VerifiedChunk[];
@@ -32,12 +38,11 @@ interface VerifiedWindow {
   readonly idsLost: number;
 }
 
-/** @returns the plain length of a chunk that is intact */
+/** @returns for each of `chunks`, which are stored together, the plain length if it is intact */
 export type Check = (
-  id: ChunkId,
+  chunks: readonly VerifiedChunk[],
   stored: StoredChunk | undefined,
-  storedBytes: number,
-) => Promise<number | undefined>;
+) => Promise<readonly (number | undefined)[]>;
 
 /**
  * Checks the chunks among `entries`, all of them.
@@ -83,19 +88,42 @@ class Window {
     this.chunks.push(chunk);
     this.bytes += chunk.storedBytes;
     if (stored?.kind === 'packed') this.packed.push({ chunk, location: stored.location });
-    else chunk.plainLength = await this.check(id, stored, chunk.storedBytes);
+    else await this.checkTogether([chunk], stored);
   }
 
   async finish(): Promise<VerifiedWindow> {
     this.packed.sort((a, b) => inPlaceOrder(a.location, b.location));
-    for (let next = 0; next < this.packed.length; next += chunksAtOnce) {
-      const some = this.packed.slice(next, next + chunksAtOnce);
-      await Promise.all(some.map((packed) => this.checkPacked(packed)));
+    const places = placesOf(this.packed);
+    for (let next = 0; next < places.length; next += placesAtOnce) {
+      const some = places.slice(next, next + placesAtOnce);
+      await Promise.all(
+        some.map(({ chunks, location }) => this.checkTogether(chunks, { kind: 'packed', location })),
+      );
     }
     return { chunks: this.chunks, idsLost: this.idsLost };
   }
 
-  private async checkPacked({ chunk, location }: PackedChunk): Promise<void> {
-    chunk.plainLength = await this.check(chunk.id, { kind: 'packed', location }, chunk.storedBytes);
+  private async checkTogether(
+    chunks: readonly VerifiedChunk[],
+    stored: StoredChunk | undefined,
+  ): Promise<void> {
+    const lengths = await this.check(chunks, stored);
+    for (const [index, chunk] of chunks.entries()) chunk.plainLength = lengths[index];
   }
+}
+
+/** @param packed - in the order of their places */
+function placesOf(packed: readonly PackedChunk[]): Place[] {
+  const places: Place[] = [];
+  for (const { chunk, location } of packed) {
+    const last = places.at(-1);
+    if (last !== undefined && isSameBundle(last.location, location)) last.chunks.push(chunk);
+    else places.push({ chunks: [chunk], location });
+  }
+  return places;
+}
+
+function isSameBundle(a: PackLocation, b: PackLocation): boolean {
+  if (a.codec !== 'bundle' || b.codec !== 'bundle') return false;
+  return a.pack === b.pack && a.offset === b.offset && a.encodedLength === b.encodedLength;
 }
