@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { systemCode } from '../error.js';
 import type { Operation } from './database.js';
 import { packsName } from './database-files.js';
-import { blocksOf, directBytesMin, directFlags, isRefused, wholeBlocks } from './direct-io.js';
+import { directBytesMin, directFlags } from './direct-io.js';
 import { syncDirectory, writeAll } from './file-bytes.js';
 import {
   isUnreadable,
@@ -29,16 +29,13 @@ import {
 } from './level-failure.js';
 import { PackDescriptors } from './pack-descriptors.js';
 import { inspectPack, type PackInspection } from './pack-file.js';
-import { encodeFooter, PackTable, tableRecordsMax } from './pack-footer.js';
 import type { RecordPlace } from './pack-location.js';
-import { noteOperation, type PackNote } from './pack-note.js';
+import { noteOperation } from './pack-note.js';
 import { PackReads } from './pack-reads.js';
 import { encodePackHeader, packHeaderBytes, storeIdBytes } from './pack-record.js';
-import { scanRecords } from './pack-scan.js';
+import { PackTail, type PackWriting, packBytesMax } from './pack-tail.js';
 import type { PackState, Packs } from './packs.js';
 
-/** Longest pack in bytes, without its footer, unless a single batch is longer. */
-const packBytesMax = 256 * 1024 * 1024;
 /** Most packs that may wait for `sync`: one more, and they are synced while they are written. */
 const unsyncedPacksMax = 4;
 const packName = /^(\d{8,10})\.pack$/;
@@ -46,18 +43,6 @@ const packName = /^(\d{8,10})\.pack$/;
 const packNumberMax = 2 ** 31;
 const createFlags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
 const ownerOnly = 0o600;
-
-/** The pack that is written to. */
-interface Tail {
-  readonly file: FileHandle;
-  /** The same file, open for direct writes since the first of them. */
-  direct?: FileHandle;
-  readonly pack: number;
-  end: number;
-  /** The records from `tableFrom` on. Those before were written by an earlier process. */
-  readonly table: PackTable;
-  readonly tableFrom: number;
-}
 
 /** Opens a file as `open` of `node:fs/promises` does. */
 export type OpenFile = (path: string, flags: number, mode?: number) => Promise<FileHandle>;
@@ -72,26 +57,33 @@ interface FilePacksOptions {
 export class FilePacks implements Packs {
   private readonly descriptors: PackDescriptors;
   private readonly reads: PackReads;
+  private readonly writing: PackWriting;
   /** Open for writing and written since a sync of them began, the tail among them when it is. */
   private readonly unsynced = new Set<FileHandle>();
   /** Ends when the sync that was begun last does; once one has failed all later ones do. */
   private syncing: Promise<void> = Promise.resolve();
   private directoryUnsynced = true;
-  private tail: Tail | undefined;
+  private tail: PackTail | undefined;
+  /** Ends when every batch that has come has its place. Never rejects. */
+  private placing: Promise<unknown> = Promise.resolve();
   private notes: Operation[] = [];
   private storeId: Uint8Array = new Uint8Array(storeIdBytes);
   private closed = false;
-  /** Whether the file system may take direct writes: it has not refused one. */
-  private takesDirect = directFlags !== undefined;
 
   private constructor(
     private readonly directory: string,
     /** Highest number of a pack that is there or was there. */
     private lastPack: number,
     private readonly openFile: OpenFile,
-    private readonly bytesMax: number,
-    private readonly directBytes: number,
+    bytesMax: number,
+    directBytes: number,
   ) {
+    this.writing = {
+      bytesMax,
+      directBytesMin: directFlags === undefined ? Number.POSITIVE_INFINITY : directBytes,
+      openDirect: (pack) => openFile(this.pathOf(pack), directFlags ?? constants.O_WRONLY),
+      written: (file) => this.unsynced.add(file),
+    };
     this.descriptors = new PackDescriptors((pack) => openFile(this.pathOf(pack), constants.O_RDONLY));
     this.reads = new PackReads(this.descriptors);
   }
@@ -118,7 +110,7 @@ export class FilePacks implements Packs {
       const lastPack = Math.max(state?.pack ?? 0, numbers.at(-1) ?? 0);
       const packs = new FilePacks(directory, lastPack, openFile, bytesMax, directBytes);
       packs.storeId = state?.storeId ?? (await packs.storeIdIn(numbers)) ?? randomBytes(storeIdBytes);
-      if (state?.pack === lastPack && lastPack > 0) packs.tail = await packs.continuedTail(state);
+      if (state?.pack === lastPack && lastPack > 0) await packs.continueTail(state);
       return packs;
     } catch (error) {
       throw openFailure(directory, error);
@@ -131,17 +123,11 @@ export class FilePacks implements Packs {
 
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
     try {
-      const tail = await this.tailFor(records);
-      const { start, end } = await this.writeRecords(tail, records);
-      let offset = start;
-      const places = records.map((record) => {
-        const place = { pack: tail.pack, offset };
-        tail.table.add(offset, record);
-        offset += record.length;
-        return place;
+      const { appended } = await this.inTurn(async () => {
+        const tail = this.tail?.hasRoom(records) ? this.tail : await this.nextTail();
+        return { appended: tail.append(records) }; // under way when the next batch takes its turn
       });
-      tail.end = end;
-      return places;
+      return await appended;
     } catch (error) {
       throw writeFailure(this.directory, error);
     }
@@ -198,7 +184,7 @@ export class FilePacks implements Packs {
 
   async seal(): Promise<void> {
     try {
-      await this.nextTail();
+      await this.inTurn(() => this.nextTail());
     } catch (error) {
       throw writeFailure(this.directory, error);
     }
@@ -232,15 +218,15 @@ export class FilePacks implements Packs {
 
   async close(): Promise<void> {
     this.closed = true;
+    await this.placing;
     await this.syncing.catch(() => undefined); // who asked for it has been told
-    const written = new Set(this.unsynced);
-    if (this.tail !== undefined) written.add(this.tail.file);
-    if (this.tail?.direct !== undefined) written.add(this.tail.direct);
+    const finished = [...this.unsynced].filter((file) => file !== this.tail?.file);
+    await this.tail?.close();
     this.tail = undefined;
     this.unsynced.clear();
     this.reads.begin();
     await this.descriptors.close();
-    await Promise.all(Array.from(written, (file) => file.close()));
+    await Promise.all(finished.map((file) => file.close()));
   }
 
   /** Others may append meanwhile: what is written after this began is for the next one. */
@@ -260,90 +246,43 @@ export class FilePacks implements Packs {
     }
   }
 
-  /** Writes `records` at the end, past the page cache if they are many and lie in the memory that takes. @returns where */
-  private async writeRecords(
-    tail: Tail,
-    records: readonly Uint8Array[],
-  ): Promise<{ readonly start: number; readonly end: number }> {
-    const blocks = this.takesDirect ? blocksOf(records) : undefined;
-    if (blocks !== undefined && blocks.bytes.length >= this.directBytes) {
-      const at = wholeBlocks(tail.end);
-      if (await this.writeDirectly(tail, blocks.bytes, at))
-        return { start: at + blocks.before, end: at + blocks.bytes.length };
-    }
-    await this.write(tail.file, records, tail.end);
-    return { start: tail.end, end: records.reduce((sum, record) => sum + record.length, tail.end) };
+  /** Runs `run` once everything that came before has its place. */
+  private inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.placing.then(run);
+    this.placing = result.catch(() => undefined); // thrown to the caller
+    return result;
   }
 
-  /** @returns false if the file system takes no direct writes: then the pack is as it was */
-  private async writeDirectly(tail: Tail, blocks: Uint8Array, at: number): Promise<boolean> {
-    try {
-      tail.direct ??= await this.openFile(this.pathOf(tail.pack), directFlags ?? constants.O_WRONLY);
-      await writeAll(tail.direct, [blocks], at);
-      return true;
-    } catch (error) {
-      if (!isRefused(error)) throw error;
-      this.takesDirect = false;
-      await tail.file.truncate(tail.end);
-      return false;
-    } finally {
-      this.unsynced.add(tail.file); // what was written directly is on the disk when the file is synced
-    }
-  }
-
-  private async write(file: FileHandle, parts: readonly Uint8Array[], at: number): Promise<void> {
-    try {
-      await writeAll(file, parts, at);
-    } finally {
-      this.unsynced.add(file); // only now: a sync that began meanwhile may have missed a part
-    }
-  }
-
-  /** The pack that `records` go to. */
-  private async tailFor(records: readonly Uint8Array[]): Promise<Tail> {
-    const bytes = records.reduce((sum, record) => sum + record.length, 0);
-    if (this.tail !== undefined && this.hasRoom(this.tail, records.length, bytes)) return this.tail;
-    return this.nextTail();
-  }
-
-  private async nextTail(): Promise<Tail> {
+  private async nextTail(): Promise<PackTail> {
     if (this.unsynced.size >= unsyncedPacksMax) await this.sync();
-    if (this.tail !== undefined) await this.finish(this.tail);
-    this.tail = await this.createTail(this.lastPack + 1);
-    return this.tail;
-  }
-
-  private hasRoom({ end, table }: Tail, records: number, bytes: number): boolean {
-    return end + bytes <= this.bytesMax && table.count + records <= tableRecordsMax;
-  }
-
-  /**
-   * Ends a pack with its footer, and notes it. A crash leaves it without a footer or with a torn one, and unnoted: then
-   * the next start notes it as it is.
-   */
-  private async finish(tail: Tail): Promise<void> {
-    const { file, direct, pack, end } = tail;
-    const header = encodePackHeader(this.storeId, pack);
-    const tables = await tablesOf(tail);
-    let note: PackNote = { storeId: this.storeId, length: end, footerHash: undefined };
-    if (tables !== undefined) {
-      const footer = encodeFooter(header, tables, end);
-      await this.write(file, [footer.bytes], end);
-      note = { ...note, length: end + footer.bytes.length, footerHash: footer.hash };
+    if (this.tail !== undefined) {
+      const { pack, file } = this.tail;
+      const note = await this.tail.finish(this.storeId);
+      this.unsynced.add(file); // the next sync closes it
+      this.tail = undefined;
+      this.notes.push(noteOperation(pack, note));
     }
-    this.unsynced.add(file); // the next sync closes it
-    await direct?.close();
-    this.tail = undefined;
-    this.notes.push(noteOperation(pack, note));
+    return this.createTail(this.lastPack + 1);
   }
 
-  private async createTail(pack: number): Promise<Tail> {
+  private async createTail(pack: number): Promise<PackTail> {
     const file = await this.openFile(this.pathOf(pack), createFlags, ownerOnly);
     this.lastPack = pack;
-    this.unsynced.add(file);
     this.directoryUnsynced = true;
-    await this.write(file, [encodePackHeader(this.storeId, pack)], 0);
-    return { file, pack, end: packHeaderBytes, table: new PackTable(), tableFrom: packHeaderBytes };
+    try {
+      await writeAll(file, [encodePackHeader(this.storeId, pack)], 0);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return this.writeTo(new PackTail(pack, file, packHeaderBytes, this.writing));
+  }
+
+  /** Makes `tail` the pack that is written to. A sync closes all others that it has synced. */
+  private writeTo(tail: PackTail): PackTail {
+    this.unsynced.add(tail.file);
+    this.tail = tail;
+    return tail;
   }
 
   /** The id of the store by its latest pack that tells it. */
@@ -355,16 +294,16 @@ export class FilePacks implements Packs {
     return undefined;
   }
 
-  /** The last pack, if it may be continued. */
-  private async continuedTail({ pack, length }: PackState): Promise<Tail | undefined> {
+  /** Goes on with the last pack, if it may be continued. */
+  private async continueTail({ pack, length }: PackState): Promise<void> {
     const found = await this.inspect(pack);
-    if (typeof found === 'string' || found.footer !== undefined) return undefined;
+    if (typeof found === 'string' || found.footer !== undefined) return;
     const { length: size, header } = found;
-    if (header?.number !== pack || Buffer.compare(header.storeId, this.storeId) !== 0) return undefined;
-    if (size < length || size >= this.bytesMax) return undefined;
+    if (header?.number !== pack || Buffer.compare(header.storeId, this.storeId) !== 0) return;
+    if (size < length || size >= this.writing.bytesMax) return;
     const file = await this.openFile(this.pathOf(pack), constants.O_RDWR);
-    this.unsynced.add(file); // what was written before this process began may not be on the disk
-    return { file, pack, end: size, table: new PackTable(), tableFrom: size };
+    // Unsynced, as what was written before this process began may not be on the disk.
+    this.writeTo(new PackTail(pack, file, size, this.writing));
   }
 
   private pathOf(pack: number): string {
@@ -381,20 +320,4 @@ export function packPath(directory: string, number: number): string {
 export async function packNumbersIn(directory: string): Promise<number[]> {
   const numbers = (await readdir(directory)).map((name) => Number(packName.exec(name)?.[1] ?? 0));
   return numbers.filter((number) => number > 0 && number <= packNumberMax).sort((a, b) => a - b);
-}
-
-/** The tables of all records of a pack; undefined if the older part cannot be read, or holds too many. */
-async function tablesOf({ file, table, tableFrom }: Tail): Promise<PackTable[] | undefined> {
-  if (tableFrom === packHeaderBytes) return [table];
-  const older = new PackTable();
-  try {
-    for await (const { offset, header } of scanRecords(file, packHeaderBytes, tableFrom)) {
-      if (older.count + table.count >= tableRecordsMax) return undefined;
-      older.add(offset, header);
-    }
-  } catch (error) {
-    if (isUnreadable(error)) return undefined; // the pack stays without a footer; `verify` says which chunks are lost
-    throw error;
-  }
-  return [older, table];
 }

@@ -1,6 +1,5 @@
 /**
- * What the store asks of its packs, so that tests can put failing ones in their place. One caller appends, one call
- * at a time; reads and syncs may come at any time.
+ * What the store asks of its packs, so that tests can put failing ones in their place. Calls may come at any time.
  */
 import type { Operation } from './database.js';
 import type { PackInspection } from './pack-file.js';
@@ -16,11 +15,12 @@ export interface PackState {
 }
 
 export interface Packs {
-  /** As it is after the last `append`. */
+  /** As it is after the last `append` that ended. */
   readonly state: PackState;
 
   /**
-   * Writes `records` (all of a batch) at the end: they survive `kill -9`.
+   * Writes `records` (all of a batch) at the end: they survive `kill -9`. Several calls may be under way: they write in
+   * their order, and end in it.
    * @returns where each of them begins
    * @throws ShoalError STORE_FAILED
    */

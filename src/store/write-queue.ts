@@ -2,14 +2,15 @@
  * The order of writes. One line of records (of chunks) and steps (commits), worked off front to back by one loop: so a
  * step comes after all that was put before it. Records that stand next to each other are written as one batch: a full
  * one, or what there is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in
- * three parts, each of which begins when the one before it is done, and the same part of the batch before: so one batch
- * is looked up while another one is appended, and a third one goes to the disk. All that were appended meanwhile go there
+ * three parts, one after another. One batch is looked up while those before it are appended, `appendsMax` together, so that
+ * the disk has the next one when it is done with one; and all that were appended since the last sync began are synced
  * together. A batch that is not full begins when all before are written.
  *
  * Invariants:
  * - A step begins when all parts of every batch before it are done, and no batch begins before it has ended.
+ * - Batches become seen, and their memory is given back, in their order.
  * - Bounded: `put` resolves only while the records in line take less than `queueBytesMax`; and no batch is appended while
- *   those that are and are not on the disk take more than `unfinishedBytesMax`. Their memory is given back by then.
+ *   those whose appending began and that are not on the disk take more than `unfinishedBytesMax`.
  * - A failure is final. What a failed write left behind is not known, so everything in line and everything later is
  *   refused with the same error, and nothing of it is seen as stored.
  */
@@ -48,7 +49,7 @@ export interface AppendedChunks {
 
 /** Writes batches of records, no chunk in two of them, each batch all or none, in three parts. */
 export interface BatchWriter<Appended extends AppendedChunks> {
-  /** Finds out what is lacking. @returns how to append it */
+  /** Finds out what is lacking. @returns how to append it: begun in the order of the batches, several together */
   lookUp(records: readonly PendingRecord[]): Promise<() => Promise<Appended>>;
   /** Puts on the disk what was appended, in its order: after this the chunks are seen by those who read. */
   finish(batches: readonly Appended[]): Promise<void>;
@@ -80,6 +81,8 @@ const mebibyte = 1024 * 1024;
 export const queueBytesMax = 32 * mebibyte;
 /** Most bytes of records in one batch, unless a single one is larger: somewhat more than a window of 4 MiB becomes. */
 export const batchBytesMax = 4.25 * mebibyte;
+/** Most batches that are being appended. */
+const appendsMax = 3;
 /** Most bytes that are appended and not on the disk before a batch waits: what one sync is for. */
 export const unfinishedBytesMax = 64 * mebibyte;
 /** How long records may stand in line while nobody waits for them. */
@@ -97,8 +100,10 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private bytesInLine = 0;
   /** Batches whose appending has begun, and that are not finished. */
   private unfinished = 0;
-  /** Of those that are appended. */
+  /** What those take. */
   private unfinishedBytes = 0;
+  /** Those of them that are not appended yet. */
+  private appends = 0;
   /** Steps and marks in line. */
   private asked = 0;
   /** Those of them that wait for memory. */
@@ -108,7 +113,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private closed = false;
   private failure: { readonly error: unknown } | undefined;
   private waiting: Waiter[] = [];
-  /** The appending that was begun last. Never rejects. */
+  /** All appending that was begun. Never rejects. */
   private appending: Promise<void> = Promise.resolve();
   /** In their order: batches that were appended, and whose last part has not begun. */
   private appended: AppendedBatch<Appended>[] = [];
@@ -236,18 +241,28 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     if (this.failure !== undefined) return;
     const records = this.frontBatch();
     const append = await this.writer.lookUp(records);
-    await this.appending;
-    while (this.failure === undefined && this.unfinishedBytes > unfinishedBytesMax) await this.woken();
+    while (this.failure === undefined && !this.mayAppend()) await this.woken();
     if (this.failure !== undefined) return;
     this.line.splice(0, records.length);
     for (const record of records) this.bytesInLine -= cost(record);
+    const bytes = records.reduce((sum, { written }) => sum + written.length, 0);
     this.unfinished++;
+    this.unfinishedBytes += bytes;
+    this.appends++;
+    const earlier = this.appending;
     const appending = append().then(
-      (result) => this.noteAppended(records, result),
+      async (result) => {
+        await earlier;
+        this.noteAppended(records, { result, bytes });
+      },
       (error: unknown) => this.fail(error),
     );
     this.appending = appending;
     this.finishing = this.finishing.then(() => this.finishBatch(appending));
+  }
+
+  private mayAppend(): boolean {
+    return this.appends < appendsMax && this.unfinishedBytes <= unfinishedBytesMax;
   }
 
   /** Finishes a batch, unless that was done with one before it, and all others that are appended. Never rejects. */
@@ -264,19 +279,19 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     for (const batch of batches) this.leave(batch);
   }
 
-  private noteAppended(records: readonly PendingRecord[], result: Appended): void {
+  private noteAppended(records: readonly PendingRecord[], batch: AppendedBatch<Appended>): void {
     if (this.failure !== undefined) return;
     for (const record of records) {
       for (const { id } of record.chunks) {
-        const stored = result.stored.get(id);
+        const stored = batch.result.stored.get(id);
         if (stored === undefined) this.onTheirWay.delete(id);
         else this.onTheirWay.set(id, stored);
       }
       this.bytes -= cost(record);
     }
-    const bytes = records.reduce((sum, { written }) => sum + written.length, 0);
-    this.unfinishedBytes += bytes;
-    this.appended.push({ result, bytes });
+    this.appended.push(batch);
+    this.appends--;
+    this.wake();
     if (this.bytes < queueBytesMax) this.letIn((waiter) => waiter.resolve());
   }
 

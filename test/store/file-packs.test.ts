@@ -6,7 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sharedMemory } from '../../src/chunking/index.js';
-import { directBlockBytes, directFlags } from '../../src/store/direct-io.js';
+import { directBlockBytes, directFlags, wholeBlocks } from '../../src/store/direct-io.js';
 import { FilePacks, type OpenFile } from '../../src/store/file-packs.js';
 import { descriptorsMax } from '../../src/store/pack-descriptors.js';
 import { trailerBytes } from '../../src/store/pack-footer.js';
@@ -129,6 +129,52 @@ it('keeps few packs open, however many are written without a sync and read at on
   expect(disk.openCount).toBeLessThanOrEqual(descriptorsMax + 5);
 });
 
+it('writes several batches at once, each behind the one before, and ends them in their order', async () => {
+  const disk = new Disk();
+  const packs = await openPacks(disk);
+  let arrived = (): void => {};
+  const writes: { readonly position: number; readonly end: () => void }[] = [];
+  disk.alter = (file) => {
+    const writev = file.writev.bind(file);
+    file.writev = async (parts, position) => {
+      const isHeld = parts[0]?.byteLength === recordBytes;
+      if (isHeld)
+        await new Promise<void>((end) => {
+          writes.push({ position: position ?? 0, end });
+          arrived();
+        });
+      return writev(parts, position);
+    };
+  };
+  const chunks = samples.slice(0, 3);
+  const ended: number[] = [];
+  const appends = chunks.map(async (chunk, index) => {
+    const places = await append(packs, [chunk]);
+    ended.push(index);
+    return places;
+  });
+  const untilHeld = async (count: number): Promise<void> => {
+    while (writes.length < count) await new Promise<void>((resolve) => (arrived = resolve));
+  };
+  await untilHeld(2); // two fill a pack: the third waits for the next one
+  expect(writes.map(({ position }) => position)).toEqual([packHeaderBytes, packHeaderBytes + recordBytes]);
+  const written = packs.state.length;
+  writes[1]?.end();
+  await packs.sync();
+  expect([ended, packs.state.length]).toEqual([[], written]);
+  writes[0]?.end();
+  await untilHeld(3);
+  expect(ended).toEqual([0, 1]);
+  expect(await packs.lengthOf(1)).toBe(bytesMax + footerBytesOf(2));
+  const closed = packs.close();
+  for (let turn = 0; turn < 20; turn++) await packs.lengthOf(1); // time for it to close what it must not
+  writes[2]?.end();
+  const places = (await Promise.all(appends)).flat();
+  expect(places.map(({ pack }) => pack)).toEqual([1, 1, 2]);
+  await closed; // not before the last write has ended
+  expect(disk.openCount).toBe(0);
+});
+
 it('goes on after writes and reads that the system cut short', async () => {
   const disk = new Disk();
   disk.alter = (file) => {
@@ -242,7 +288,9 @@ describe('what lies in blocks', () => {
       const places = await packs.append(recordsInARow(chunks.slice(0, 3)));
       const later = await packs.append(recordsInARow(chunks.slice(3)));
       expect(directCount()).toBe(1);
-      expect(packs.state.length).toBe(packHeaderBytes + 6 * recordBytes);
+      // The batch that was refused stays in the place that it had.
+      const inBlocks = wholeBlocks(packHeaderBytes) + wholeBlocks(3 * recordBytes);
+      expect(packs.state.length).toBe(inBlocks + 3 * recordBytes);
       for (const [index, chunk] of chunks.entries())
         expect(await isServed(packs, chunk, [...places, ...later][index])).toBe(true);
     },

@@ -123,15 +123,14 @@ async function put(store: Store, ledger: Ledger, seed: number): Promise<void> {
   await store.chunks.put(id, encoded);
 }
 
-/** Some in a bundle or in a run: of those that compress well, or of the others. */
+/** Some rows, on their way at once, each a bundle or a run: of chunks that compress well, or of the others. */
 async function putTogether(store: Store, ledger: Ledger, choice: SeededChoice): Promise<void> {
-  const [first, kind] = [choice.below(distinctChunks / 3), choice.below(3)];
-  const seeds = Array.from(
-    { length: 1 + choice.below(4) },
-    (_, index) => (3 * (first + index) + kind) % distinctChunks,
-  );
-  ledger.puts.push(...seeds);
-  await giveTogether(store.chunks, seeds.map(sample));
+  const rows = Array.from({ length: 1 + choice.below(4) }, () => {
+    const [first, kind, length] = [choice.below(distinctChunks / 3), choice.below(3), 1 + choice.below(4)];
+    return Array.from({ length }, (_, index) => (3 * (first + index) + kind) % distinctChunks);
+  });
+  ledger.puts.push(...rows.flat());
+  await Promise.all(rows.map((row) => giveTogether(store.chunks, row.map(sample))));
 }
 
 async function sync(store: Store, ledger: Ledger): Promise<void> {

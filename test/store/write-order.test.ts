@@ -262,6 +262,34 @@ it('appends while others go to the disk, and puts on the disk together what was 
   expect(events.slice(7)).toEqual(['database', 'database', 'database', 'append', 'sync', 'database']);
 });
 
+it('appends three batches at once, and gives memory back in their order', async () => {
+  const packs = new FailingPacks();
+  const store = await Store.over({ database: new FailingDatabase(), packs });
+  const gates: ReturnType<typeof gate>[] = [];
+  packs.gate = async (what) => {
+    if (what === 'sync') return;
+    const held = gate();
+    gates.push(held);
+    await held.wait();
+  };
+  const given = Array.from({ length: 5 }, (_, index) =>
+    giveTogether(store.chunks, [sampleChunk(6 * index + 1, 9000), sampleChunk(6 * index + 4, 9000)]),
+  );
+  const settled = (): Promise<boolean[]> => Promise.all(given.map(hasSettled));
+  expect(await settled()).toEqual([false, false, false, false, false]);
+  expect(gates).toHaveLength(3);
+  gates[1]?.open();
+  expect(await settled()).toEqual([false, false, false, false, false]);
+  expect(gates).toHaveLength(3); // the first one holds the second one's place
+  gates[0]?.open();
+  expect(await settled()).toEqual([true, true, false, false, false]);
+  expect(gates).toHaveLength(5);
+  for (const { open } of gates) open();
+  await Promise.all(given);
+  await store.chunks.flush();
+  expect((await store.chunks.totals()).chunks).toBe(10);
+});
+
 it('appends nothing more once an append has failed, whatever is still on its way to the disk', async () => {
   const packs = new FailingPacks();
   const store = await Store.over({ database: new FailingDatabase(), packs });
