@@ -77,9 +77,9 @@ export class PackTail {
   /** Writes `records` behind those of the calls before, and resolves after those. @returns where each begins */
   async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
     const placed = this.place(records);
-    const writing = Promise.all([this.write(placed), this.writing]);
-    this.writing = writing.catch(() => undefined); // thrown to whoever appends
-    await writing;
+    const writing = [this.write(placed), this.writing];
+    this.writing = Promise.allSettled(writing);
+    await Promise.all(writing);
     this.writtenEnd = placed.end;
     let offset = placed.start;
     return records.map((record) => {

@@ -175,6 +175,28 @@ it('writes several batches at once, each behind the one before, and ends them in
   expect(disk.openCount).toBe(0);
 });
 
+it('closes after the writes that are under way when another one fails', async () => {
+  const disk = new Disk();
+  const packs = await openPacks(disk);
+  const held: (() => void)[] = [];
+  disk.alter = (file) => {
+    const writev = file.writev.bind(file);
+    file.writev = async (parts, position) => {
+      if (position === packHeaderBytes) await new Promise<void>((resolve) => held.push(resolve));
+      if (position === packHeaderBytes + recordBytes)
+        throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      return writev(parts, position);
+    };
+  };
+  const appends = samples.slice(0, 2).map((chunk) => append(packs, [chunk]));
+  await expect(appends[1]).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  const closed = packs.close();
+  for (let turn = 0; turn < 20; turn++) await packs.lengthOf(1); // time for it to close what it must not
+  for (const end of held) end();
+  expect(await appends[0]).toMatchObject([{ pack: 1, offset: packHeaderBytes }]);
+  await closed;
+});
+
 it('goes on after writes and reads that the system cut short', async () => {
   const disk = new Disk();
   disk.alter = (file) => {
