@@ -48,7 +48,7 @@ export class PackTail {
   private placedEnd: number;
   private recordsPlaced = 0;
   private writtenEnd: number;
-  /** All batches that have come. Never rejects. */
+  /** Ends when all batches that have come are written and entered, or have failed. Never rejects. */
   private writing: Promise<unknown> = Promise.resolve();
 
   /** @param from - the end of what is in `file` already */
@@ -75,19 +75,10 @@ export class PackTail {
   }
 
   /** Writes `records` behind those of the calls before, and resolves after those. @returns where each begins */
-  async append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
-    const placed = this.place(records);
-    const writing = [this.write(placed), this.writing];
-    this.writing = Promise.allSettled(writing);
-    await Promise.all(writing);
-    this.writtenEnd = placed.end;
-    let offset = placed.start;
-    return records.map((record) => {
-      const place = { pack: this.pack, offset };
-      this.table.add(offset, record);
-      offset += record.length;
-      return place;
-    });
+  append(records: readonly Uint8Array[]): Promise<readonly RecordPlace[]> {
+    const appending = this.writeAndEnter(records, this.place(records), this.writing);
+    this.writing = Promise.allSettled([this.writing, appending]);
+    return appending;
   }
 
   /**
@@ -126,6 +117,23 @@ export class PackTail {
     this.placedEnd = at + totalBytes(parts);
     this.recordsPlaced += records.length;
     return { at, start, end: this.placedEnd, parts, isDirect: blocks !== undefined };
+  }
+
+  /** Writes a batch, and enters it in the table after those `earlier`. */
+  private async writeAndEnter(
+    records: readonly Uint8Array[],
+    placed: Placed,
+    earlier: Promise<unknown>,
+  ): Promise<readonly RecordPlace[]> {
+    await Promise.all([this.write(placed), earlier]);
+    this.writtenEnd = placed.end;
+    let offset = placed.start;
+    return records.map((record) => {
+      const place = { pack: this.pack, offset };
+      this.table.add(offset, record);
+      offset += record.length;
+      return place;
+    });
   }
 
   private async write({ parts, at, isDirect }: Placed): Promise<void> {
