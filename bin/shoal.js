@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { main } from '../dist/program/main.js';
+const { main } = require('../dist/program/main.cjs');
 
-await main(process.argv.slice(2), import.meta.url);
+main(process.argv.slice(2), require.resolve('../package.json'));

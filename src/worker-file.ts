@@ -6,5 +6,5 @@
 /** @param name - of an entry of `scripts/build-program.js` */
 export function workerFile(name: string): URL {
   const program = import.meta.url.endsWith('/src/worker-file.ts') ? '../dist/program/' : './';
-  return new URL(`${program}${name}.js`, import.meta.url);
+  return new URL(`${program}${name}.cjs`, import.meta.url);
 }

@@ -9,10 +9,11 @@ import { asUsageError, describeFailure, stackOf } from './failure.js';
 import { Output } from './output.js';
 import { wantsFlag } from './wants-flag.js';
 
-/** @param entry - URL of a file in the package, from which oclif finds `package.json` */
+/** @param entry - a file beside `package.json`, from which oclif finds that */
 export async function main(argv: readonly string[], entry: string): Promise<void> {
   setEngineFlags();
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
+  process.once('beforeExit', onStandstill);
   const exitCode = await runCommand(spelledOut(argv), entry);
   // What is written to a pipe may still be on its way.
   await Promise.all([process.stdout, process.stderr].map(flushed));
@@ -50,6 +51,12 @@ function report(error: unknown, argv: readonly string[]): number {
 /** A reader that has gone, as in `shoal status | head`, is no error; a full disk behind stdout is one. */
 function onStreamError(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exit(exitCodes.unexpected);
+}
+
+/** Nothing is left that could happen, and the command has not ended: Node would end the process as if all were well. */
+function onStandstill(): void {
+  process.stderr.write('shoal: The command came to a standstill, which is a bug of Shoal: report it.\n');
+  process.exit(exitCodes.unexpected);
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

@@ -19,16 +19,21 @@ let unread = 0;
 port.on('message', () => {
   unread--;
 });
-try {
-  const ignore = new IgnoreRules(ignoreText);
-  for (const batch of batchesOf(walkRoot({ ...around, ignore }, { after, upTo }))) {
-    if (batch === undefined) continue;
-    send({ batch });
-    unread++;
-    while (unread >= batchesAhead) await once(port, 'message');
+
+async function walkPart(): Promise<void> {
+  try {
+    const ignore = new IgnoreRules(ignoreText);
+    for (const batch of batchesOf(walkRoot({ ...around, ignore }, { after, upTo }))) {
+      if (batch === undefined) continue;
+      send({ batch });
+      unread++;
+      while (unread >= batchesAhead) await once(port, 'message');
+    }
+    send({ isEnd: true });
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    send({ failure: { code: error.code, message: error.message } });
   }
-  send({ isEnd: true });
-} catch (error) {
-  if (!(error instanceof ShoalError)) throw error;
-  send({ failure: { code: error.code, message: error.message } });
 }
+
+void walkPart(); // what it throws ends the thread, and is an event of whoever started it

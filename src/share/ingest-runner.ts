@@ -6,15 +6,11 @@
  * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
  * copied from thread to thread, or left to the garbage collector.
  */
-import { availableParallelism } from 'node:os';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Piscina } from 'piscina';
 import { type ChunkingParameters, type SharedMemory, sharedMemory } from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import type { RecordsMade } from '../store/index.js';
-import { workerFile } from '../worker-file.js';
 import { bytesOf, type Job, type JobMemory, jobMemoryBytes, RunningJob } from './ingest-job.js';
-import type { WorkerTask } from './ingest-worker.js';
+import { IngestThreads } from './ingest-threads.js';
 import type { PiecesCut } from './pieces-cut.js';
 import { Slots } from './slots.js';
 
@@ -30,24 +26,17 @@ export interface StartedJob {
   finish(wanted: Uint8Array, use: UseEncoded): Promise<void>;
 }
 
-/** More threads than this would wait for the disk and for this thread. */
-const workersMax = 8;
-/** One is read while others wait for their answer. */
-const jobsPerWorker = 3;
-/** Others wait for the disk: they need no worker any more, but their memory. */
+/** Of the jobs of a worker: those that wait for the disk need no worker any more, but their memory. */
 const memoriesPerWorker = 5;
-const workerMemoryMb = 64;
-const workerYoungMemoryMb = 8;
 
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
-  readonly #workers = Math.min(availableParallelism(), workersMax);
-  readonly #jobsMax = this.#workers * memoriesPerWorker;
+  readonly #threads = new IngestThreads();
+  readonly #jobsMax = this.#threads.count * memoriesPerWorker;
   #memory: SharedMemory | undefined;
   /** The addresses of its parts. */
   readonly #slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
-  #pool: Promise<Piscina> | undefined;
   #isFirst = true;
 
   constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
@@ -57,8 +46,7 @@ export class IngestRunner {
 
   /** Starts the workers, for when it is known that there will be more jobs than one. */
   prepare(): void {
-    this.#pool ??= this.#openPool();
-    this.#pool.catch(() => undefined); // thrown to whoever has a job for it
+    this.#threads.start();
   }
 
   /** Runs the first phase of `job`, when there is room. */
@@ -77,8 +65,8 @@ export class IngestRunner {
     }
   }
 
-  async close(): Promise<void> {
-    await (await this.#pool)?.destroy();
+  close(): Promise<void> {
+    return this.#threads.close();
   }
 
   #startHere(job: Job, place: JobMemory, end: () => void): StartedJob {
@@ -94,78 +82,18 @@ export class IngestRunner {
   }
 
   async #startInWorker(job: Job, place: JobMemory, end: () => void): Promise<StartedJob> {
-    this.#pool ??= this.#openPool();
-    const pool = await this.#pool;
-    const { port1, port2 } = new MessageChannel();
-    const task: WorkerTask = { folder: this.#folder, cutting: this.#cutting, ...place, job, port: port2 };
-    const made: Promise<RecordsMade> = pool.run(task, { transferList: [port2] });
-    const inbox = new Inbox(port1, made);
-    try {
-      const pieces = await inbox.next<PiecesCut>();
-      const ids = inbox.next<Uint8Array>();
-      ids.catch(() => {
-        port1.close();
+    const dialogue = await this.#threads.run({ folder: this.#folder, cutting: this.#cutting, ...place, job });
+    const pieces = await dialogue.next<PiecesCut>();
+    const ids = dialogue.next<Uint8Array>();
+    ids.catch(end);
+    const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
+      try {
+        dialogue.answer(wanted);
+        await use(await dialogue.made, bytesOf(place));
+      } finally {
         end();
-      });
-      const finish = async (wanted: Uint8Array, use: UseEncoded): Promise<void> => {
-        try {
-          port1.postMessage(wanted);
-          await use(await made, bytesOf(place));
-        } finally {
-          port1.close();
-          end();
-        }
-      };
-      return { pieces, ids, finish };
-    } catch (error) {
-      port1.close();
-      throw error;
-    }
-  }
-
-  async #openPool(): Promise<Piscina> {
-    const { Piscina } = await import('piscina'); // loaded by those who have much to take in
-    return new Piscina({
-      filename: workerFile('ingest-worker').href,
-      minThreads: this.#workers,
-      maxThreads: this.#workers,
-      concurrentTasksPerWorker: jobsPerWorker,
-      atomics: 'disabled', // a worker that waits for an answer must hear of its next task
-      // Piscina loads a worker's file by `require`. Node 20 aborts the process ("IsGraphAsync must be used on an
-      // instantiated module") when a thread is ended while it loads an ES module that way; with `import` it does not.
-      execArgv: ['--no-experimental-require-module'],
-      resourceLimits: {
-        maxOldGenerationSizeMb: workerMemoryMb,
-        maxYoungGenerationSizeMb: workerYoungMemoryMb,
-      },
-    });
-  }
-}
-
-/** What a task sends before it is done, in order. */
-class Inbox {
-  readonly #messages: unknown[] = [];
-  readonly #failed: Promise<never>;
-  #wake: () => void = () => undefined;
-
-  /** @param done - of the task: if it fails nothing more will come */
-  constructor(port: MessagePort, done: Promise<unknown>) {
-    port.on('message', (message: unknown) => {
-      this.#messages.push(message);
-      this.#wake();
-    });
-    this.#failed = done.then(() => new Promise<never>(() => undefined));
-    this.#failed.catch(() => undefined); // Thrown to whoever waits for a message.
-  }
-
-  /** The next message; one caller at a time. @throws what the task failed with */
-  async next<T>(): Promise<T> {
-    while (this.#messages.length === 0) {
-      const arrived = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      await Promise.race([arrived, this.#failed]);
-    }
-    return this.#messages.shift() as T;
+      }
+    };
+    return { pieces, ids, finish };
   }
 }

@@ -50,8 +50,11 @@ export function blocksOf(parts: readonly Uint8Array[]): Blocks | undefined {
   return isPadded ? { bytes, before } : undefined;
 }
 
+const zeros = Buffer.alloc(directBlockBytes);
+
+/** @param bytes - less than a block */
 function isZeros(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
+  return zeros.subarray(0, bytes.length).equals(bytes);
 }
 
 /** Whether `error` says that this file, or its file system, takes no direct writes. */

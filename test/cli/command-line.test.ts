@@ -17,8 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-function start(argv: readonly string[]) {
-  return spawn(process.execPath, [program, ...argv], { cwd: scratch, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(argv: readonly string[], nodeFlags: readonly string[] = []) {
+  const args = [...nodeFlags, program, ...argv];
+  return spawn(process.execPath, args, { cwd: scratch, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 async function shoal(...argv: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
@@ -74,6 +75,14 @@ describe('errors', () => {
     const { code, stdout, stderr } = await shoal(...argv);
     expect([code, stdout]).toEqual([exitCode, '']);
     expect(stderr).toMatch(sentence);
+  });
+
+  it('ends with 1 when nothing is left to wait for before the command has ended', async () => {
+    const preload = join(scratch, 'deaf.cjs');
+    await writeFile(preload, 'process.stdout.write = () => true;'); // never says that it has written
+    const child = start(['--version'], ['--require', preload]);
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(1);
   });
 
   it('is one document with --json, and a stack only with --debug', async () => {

@@ -1,6 +1,6 @@
 /**
  * An ingest is closed as soon as one of its workers has done all there is, while another one may still be loading: three
- * hundred times. Node 20 can abort the process over that, see `IngestRunner`; it would abort this test's.
+ * hundred times. Node 20 aborts the process over that if the thread loads an ES module; it would abort this test's.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
