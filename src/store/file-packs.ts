@@ -3,7 +3,7 @@
  *
  * Invariants:
  * - Append-only. A record is written before the database speaks of it, and nothing that it speaks of is written over.
- * - The last pack goes on only if it is as long as the database says, or longer: what is beyond is a torn batch that
+ * - The last pack goes on only if it is as long as the database says, or longer: what is beyond are torn batches that
  *   nothing refers to. If it is shorter, a power cut took its end away, and a new pack begins: so that every location
  *   in the lost part lies beyond the end of its pack for good and is not taken for a chunk that is there.
  * - A pack that is finished gets a footer before the next one begins, and is noted in the database with the first batch
