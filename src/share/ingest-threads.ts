@@ -27,14 +27,12 @@ export class IngestThreads {
 
   /** Starts them; `run` does that too. */
   start(): void {
-    this.#pool ??= this.#open();
-    this.#pool.catch(() => undefined); // thrown to whoever has a job for it
+    this.#started().catch(() => undefined); // thrown to whoever has a job for it
   }
 
   /** Runs a job in one of them. */
   async run(task: Omit<WorkerTask, 'number'>): Promise<Dialogue> {
-    this.#pool ??= this.#open();
-    const pool = await this.#pool;
+    const pool = await this.#started();
     const number = this.#jobs++;
     const whole: WorkerTask = { ...task, number };
     const dialogue = new Dialogue(number, pool.run(whole), () => this.#dialogues.delete(number));
@@ -44,6 +42,11 @@ export class IngestThreads {
 
   async close(): Promise<void> {
     await (await this.#pool)?.destroy();
+  }
+
+  #started(): Promise<Piscina> {
+    this.#pool ??= this.#open();
+    return this.#pool;
   }
 
   async #open(): Promise<Piscina> {

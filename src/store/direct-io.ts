@@ -12,6 +12,7 @@ import { systemCode } from '../error.js';
 
 /** A multiple of what file systems and disks take for a block, and of a page. */
 export const directBlockBytes = 4096;
+const zeros = Buffer.alloc(directBlockBytes);
 /** Less than a job of small files leaves when it has shrunk; what is smaller still is worth no open file of its own, and is soon read again. */
 export const directBytesMin = 256 * 1024;
 /** 0 where the system has no direct writes. */
@@ -49,8 +50,6 @@ export function blocksOf(parts: readonly Uint8Array[]): Blocks | undefined {
   const isPadded = isZeros(bytes.subarray(0, before)) && isZeros(bytes.subarray(end - start));
   return isPadded ? { bytes, before } : undefined;
 }
-
-const zeros = Buffer.alloc(directBlockBytes);
 
 /** @param bytes - less than a block */
 function isZeros(bytes: Uint8Array): boolean {

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -24,15 +25,15 @@ function start(argv: readonly string[], nodeFlags: readonly string[] = []) {
 
 async function shoal(...argv: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = start(argv);
-  const text = { stdout: '', stderr: '' };
+  const said = { stdout: '', stderr: '' };
   child.stdout.on('data', (part) => {
-    text.stdout += String(part);
+    said.stdout += String(part);
   });
   child.stderr.on('data', (part) => {
-    text.stderr += String(part);
+    said.stderr += String(part);
   });
   const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...text };
+  return { code, ...said };
 }
 
 describe('help', () => {
@@ -81,8 +82,11 @@ describe('errors', () => {
     const preload = join(scratch, 'deaf.cjs');
     await writeFile(preload, 'process.stdout.write = () => true;'); // never says that it has written
     const child = start(['--version'], ['--require', preload]);
-    const [code] = (await once(child, 'close')) as [number | null];
-    expect(code).toBe(1);
+    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^shoal: The command came to a standstill, .*\n$/),
+    ]);
   });
 
   it('is one document with --json, and a stack only with --debug', async () => {
