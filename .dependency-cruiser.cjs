@@ -2,12 +2,12 @@
 const PURE = '^src/(manifest|gossip|transfer)/';
 const LAYERS = [
   ['^commands/', '^(commands/|src/(cli|share|error))'],
-  ['^src/cli/', '^src/(cli|share|error)'],
+  ['^src/cli/', '^src/(cli|share|engine|error)'],
   [
     '^src/share/',
-    '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|error|worker-file)',
+    '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|engine|error|worker-file)',
   ],
-  ['^src/folder/', '^src/(folder|manifest|chunking|error|worker-file)'],
+  ['^src/folder/', '^src/(folder|manifest|chunking|engine|error|worker-file)'],
   ['^src/store/', '^src/(store|manifest|chunking|trust|error)'],
   ['^src/network/', '^src/(network|gossip|transfer|chunking|trust|error)'],
   ['^src/gossip/', '^src/(gossip|chunking|trust|error)'],
@@ -15,6 +15,7 @@ const LAYERS = [
   ['^src/manifest/', '^src/(manifest|chunking|error)'],
   ['^src/chunking/', '^src/(chunking|error)'],
   ['^src/trust/', '^src/(trust|chunking|error)'],
+  ['^src/engine/', '^src/engine/'],
 ];
 const ROOMS = [
   'chunking',
@@ -27,6 +28,7 @@ const ROOMS = [
   'network',
   'share',
   'cli',
+  'engine',
 ];
 const ONE_FILE_PACKAGES = {
   level: '^src/store/',

@@ -15,7 +15,12 @@ const bundle = await rolldown({
   cwd: root,
   platform: 'node',
   external,
-  treeshake: { moduleSideEffects: [{ test: /\/(src|commands)\//, sideEffects: false }] },
+  treeshake: {
+    moduleSideEffects: [
+      { test: /\/src\/engine\/index/, sideEffects: true },
+      { test: /\/(src|commands)\//, sideEffects: false },
+    ],
+  },
   input: {
     main: 'src/cli/main.ts',
     commands: 'commands/index.ts',
@@ -36,6 +41,8 @@ await bundle.write({
   // Without groups the file of the network would get whatever it shares with the rest, and everybody would load all of it.
   codeSplitting: {
     groups: [
+      // A file of its own, as it is loaded before all others.
+      { name: 'engine', test: /\/src\/engine\//, priority: 3 },
       { name: 'chunking', test: /\/src\/(error|chunking)/, priority: 2 },
       {
         name: 'messages',

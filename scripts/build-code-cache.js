@@ -1,0 +1,21 @@
+// Compiles all functions of the program in dist/program, and lays what V8 makes of them beside its files: see
+// src/engine/code-cache.ts.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { codeCacheFile, compile, toCodeCache } from '../dist/src/engine/code-cache.js';
+import { setEngineFlags } from '../dist/src/engine/flags.js';
+
+const directory = fileURLToPath(new URL('../dist/program/', import.meta.url));
+
+// The flags are part of a code cache: those by which everything is compiled at once must be gone when it is taken.
+setEngineFlags();
+for (const name of await readdir(directory)) {
+  if (!name.endsWith('.cjs')) continue;
+  const filename = `${directory}${name}`;
+  const source = await readFile(filename);
+  setFlagsFromString('--no-lazy');
+  const script = compile(filename, source);
+  setFlagsFromString('--lazy');
+  await writeFile(codeCacheFile(filename), toCodeCache(source, script));
+}
