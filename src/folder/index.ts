@@ -12,6 +12,7 @@ export {
 export { Folder } from './folder.js';
 export type { Found } from './found.js';
 export type { FoundBatch } from './found-batch.js';
+export { holdsMoreThan } from './glance.js';
 export { IgnoreRules } from './ignore-rules.js';
 export type { OpenFile } from './open-file.js';
 export type { Expected, PlaceRequest, PlaceResult, Staged } from './place-request.js';

@@ -30,10 +30,14 @@ export interface CreateOptions {
 /** The record under which a ticket waits until the inviter has answered. */
 export const pendingTicketKey = 'pending';
 
-/** Begins a share: its key and a device key. The folder's content is not looked at yet. */
-export async function createShare(options: CreateOptions): Promise<Layout> {
+/**
+ * Begins a share: its key and a device key. The folder's content is not looked at.
+ * @param onPlace - called when the folder is there, and may become a share
+ */
+export async function createShare(options: CreateOptions, onPlace?: (root: string) => void): Promise<Layout> {
   const share = generateKeyPair();
-  return create(options, shareIdFromBytes(share.publicKey), { device: generateKeyPair(), share });
+  const secrets = { device: generateKeyPair(), share };
+  return create(options, { share: shareIdFromBytes(share.publicKey), secrets, onPlace });
 }
 
 /** The device that holds the share key is a member by its own word: its record is made when it is not there. */
@@ -47,18 +51,21 @@ export async function keepFounderRecord(replica: Replica, config: Config, now: (
 
 /** Prepares `directory` to become a replica: `claimMembership` then brings the ticket to the inviter. */
 export async function createReplica(options: CreateOptions, ticket: Ticket): Promise<Layout> {
-  return create(options, ticket.share, { device: generateKeyPair() }, async (store) => {
+  const fill = async (store: Store): Promise<void> => {
     const value = Buffer.from(encodeTicket(ticket), 'utf8');
     await store.commit([{ kind: 'state', key: pendingTicketKey, value }], { durable: true });
-  });
+  };
+  return create(options, { share: ticket.share, secrets: { device: generateKeyPair() }, fill });
 }
 
-async function create(
-  options: CreateOptions,
-  share: ShareId,
-  secrets: Secrets,
-  fill: (store: Store) => Promise<void> = async () => undefined,
-): Promise<Layout> {
+interface Beginning {
+  readonly share: ShareId;
+  readonly secrets: Secrets;
+  readonly onPlace?: ((root: string) => void) | undefined;
+  readonly fill?: (store: Store) => Promise<void>;
+}
+
+async function create(options: CreateOptions, { share, secrets, onPlace, fill }: Beginning): Promise<Layout> {
   const root = resolve(options.directory);
   const name = checkName(options.name ?? hostname());
   await mkdir(root, { recursive: true }).catch((cause: unknown) => {
@@ -69,6 +76,7 @@ async function create(
     );
   });
   await refuseNesting(root);
+  onPlace?.(root);
   const layout = layoutOf(root);
   await rm(layout.state, { recursive: true, force: true });
   await mkdir(layout.state, { mode: 0o700 });
@@ -76,7 +84,7 @@ async function create(
   await writeSecrets(layout, secrets);
   const store = await Store.open(layout.store);
   try {
-    await fill(store);
+    await fill?.(store);
   } finally {
     await store.close();
   }

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { isShoalError, ShoalError } from '../error.js';
+import { holdsMoreThan } from '../folder/index.js';
 import { decodeTicket, encodeTicket, type Ticket, ticketAddressesMax } from '../trust/index.js';
 import { makeTicket } from './admission.js';
 import { SearchedPeers } from './chunk-source.js';
@@ -16,6 +17,8 @@ import type { Daemon, DaemonOptions } from './daemon.js';
 import { withDeadline } from './deadline.js';
 import type { DryRunResult } from './dry-run.js';
 import { dryRunHere } from './dry-run-process.js';
+import { jobMax } from './ingest.js';
+import { IngestThreads } from './ingest-threads.js';
 import { controlSocketPath, type Layout } from './layout.js';
 import { type OpenShare, openShare, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
@@ -63,18 +66,27 @@ export async function initShare(options: {
   askSpace?: AskSpace;
   signal?: AbortSignal;
 }): Promise<InitResult> {
-  const layout = await createShare(options);
+  const threads = new IngestThreads();
   try {
-    return await takeFirstSnapshot(layout, options);
-  } catch (error) {
-    // Nothing but keys was made: it is taken away again, so that the folder can be made a share when there is space.
-    if (isShoalError(error, 'NO_SPACE')) await rm(layout.state, { recursive: true, force: true });
-    throw error;
+    // They start while the share is made: that takes them as long as it takes this thread, which mostly waits.
+    const layout = await createShare(options, (root) => {
+      if (holdsMoreThan(root, jobMax)) threads.start();
+    });
+    try {
+      return await takeFirstSnapshot(layout, threads, options);
+    } catch (error) {
+      // Nothing but keys was made: it is taken away again, so that the folder can be made a share when there is space.
+      if (isShoalError(error, 'NO_SPACE')) await rm(layout.state, { recursive: true, force: true });
+      throw error;
+    }
+  } finally {
+    await threads.close();
   }
 }
 
 async function takeFirstSnapshot(
   layout: Layout,
+  threads: IngestThreads,
   options: Parameters<typeof initShare>[0],
 ): Promise<InitResult> {
   const share = await openShare(layout, options);
@@ -88,6 +100,7 @@ async function takeFirstSnapshot(
       mayWrite: true,
       deletionsApproved: true,
       now: options.now,
+      threads,
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
     });

@@ -10,7 +10,7 @@ import { type ChunkingParameters, type SharedMemory, sharedMemory } from '../chu
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import type { RecordsMade } from '../store/index.js';
 import { bytesOf, type Job, type JobMemory, jobMemoryBytes, RunningJob } from './ingest-job.js';
-import { IngestThreads } from './ingest-threads.js';
+import type { IngestThreads } from './ingest-threads.js';
 import type { PiecesCut } from './pieces-cut.js';
 import { Slots } from './slots.js';
 
@@ -32,16 +32,20 @@ const memoriesPerWorker = 5;
 export class IngestRunner {
   readonly #folder: ReaderOptions;
   readonly #cutting: ChunkingParameters;
-  readonly #threads = new IngestThreads();
-  readonly #jobsMax = this.#threads.count * memoriesPerWorker;
+  readonly #threads: IngestThreads;
+  readonly #jobsMax: number;
   #memory: SharedMemory | undefined;
   /** The addresses of its parts. */
-  readonly #slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
+  readonly #slots: Slots<number>;
   #isFirst = true;
 
-  constructor(folder: ReaderOptions, cutting: ChunkingParameters) {
+  /** Closes `threads` with itself. */
+  constructor(folder: ReaderOptions, cutting: ChunkingParameters, threads: IngestThreads) {
     this.#folder = folder;
     this.#cutting = cutting;
+    this.#threads = threads;
+    this.#jobsMax = threads.count * memoriesPerWorker;
+    this.#slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
   }
 
   /** Starts the workers, for when it is known that there will be more jobs than one. */

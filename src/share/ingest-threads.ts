@@ -25,7 +25,7 @@ export class IngestThreads {
   #pool: Promise<Piscina> | undefined;
   #jobs = 0;
 
-  /** Starts them; `run` does that too. */
+  /** Starts them, for when it is known that there will be more jobs than one; `run` does that too. */
   start(): void {
     this.#started().catch(() => undefined); // thrown to whoever has a job for it
   }

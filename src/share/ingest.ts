@@ -22,6 +22,7 @@ import { type Member, recordsIn } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import { filesPerJobMax } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
+import { IngestThreads } from './ingest-threads.js';
 import { type PieceCut, pieceAt } from './pieces-cut.js';
 import type { Replica } from './replica.js';
 
@@ -53,6 +54,8 @@ export interface Done<T> {
 const readingsMax = 3;
 /** Longer files have jobs of their own. */
 const sharedJobFileBytesMax = windowBytes / 4;
+/** What one job takes in; of more, threads do the rest. */
+export const jobMax = { files: filesPerJobMax, bytes: windowBytes };
 /** Jobs prepared at once: the runner bounds how many really run. */
 const jobsAhead = 8;
 
@@ -63,15 +66,22 @@ export function ingestedWithoutReading(found: Exclude<FoundThing, FoundFile>): I
   return { content, mtimeNs: found.stat.mtimeNs, stat: found.stat };
 }
 
+export interface IngestOptions {
+  /** Cancels between two jobs. */
+  readonly signal?: AbortSignal | undefined;
+  /** Those to work with; they are closed with the ingest. */
+  readonly threads?: IngestThreads | undefined;
+}
+
 export class Ingest {
   readonly #replica: Replica;
   readonly #runner: IngestRunner;
   readonly #signal: AbortSignal | undefined;
 
-  /** Must be closed. @param signal - cancels between two jobs */
-  constructor(replica: Replica, folder: Folder, signal?: AbortSignal) {
+  /** Must be closed. */
+  constructor(replica: Replica, folder: Folder, { signal, threads }: IngestOptions = {}) {
     this.#replica = replica;
-    this.#runner = new IngestRunner(folder.readerOptions, replica.cutting);
+    this.#runner = new IngestRunner(folder.readerOptions, replica.cutting, threads ?? new IngestThreads());
     this.#signal = signal;
   }
 

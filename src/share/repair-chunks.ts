@@ -93,7 +93,7 @@ async function cutAgain(
 ): Promise<void> {
   const found = await folder.look(path, ignore);
   if (found?.kind !== 'file') return;
-  const ingest = new Ingest(replica, folder, signal);
+  const ingest = new Ingest(replica, folder, { signal });
   try {
     // Whatever comes of the file, and whether it could be read at all: the store tells what it has now.
     await ingest.take(found);

@@ -27,6 +27,7 @@ import {
   ingestedWithoutReading,
   type Outcome,
 } from './ingest.js';
+import type { IngestThreads } from './ingest-threads.js';
 import type { StatRecord } from './records.js';
 import type { Replica } from './replica.js';
 import { doubtReason, isKnownDoubt, mustLeave } from './rot.js';
@@ -43,6 +44,8 @@ export interface ScanOptions {
   readonly now: () => number;
   readonly onProgress?: (progress: { files: number; bytes: number }) => void;
   readonly signal?: AbortSignal;
+  /** Of an ingest, if they have been started already; they are closed with the scan. */
+  readonly threads?: IngestThreads;
 }
 
 export interface ScanResult {
@@ -108,7 +111,7 @@ class Scan {
   constructor(options: ScanOptions, ignore: IgnoreRules) {
     this.#options = options;
     this.#ignore = ignore;
-    this.#ingest = new Ingest(options.replica, options.folder, options.signal);
+    this.#ingest = new Ingest(options.replica, options.folder, options);
     this.#root = options.replica.root;
     this.#revision = options.replica.revision;
   }

@@ -41,7 +41,7 @@ export class FileVerification {
     this.#share = share;
     this.#ignore = ignore;
     this.#signal = signal;
-    this.#ingest = new Ingest(replica.rehearse(), folder, signal);
+    this.#ingest = new Ingest(replica.rehearse(), folder, { signal });
     this.#records = new Cursor(statRecords(replica, { from }), ({ path }) => path);
   }
 

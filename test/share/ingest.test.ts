@@ -230,7 +230,7 @@ describe('an ingest', () => {
 
   it('stops between two jobs when it is cancelled', async () => {
     const abort = new AbortController();
-    const cancelled = new Ingest(share.replica, share.folder, abort.signal);
+    const cancelled = new Ingest(share.replica, share.folder, { signal: abort.signal });
     const file = await put('long', seededBytes(1, 4 * windowBytes));
     const { hasMany } = share.replica.intake;
     share.replica.intake.hasMany = (ids) => {
