@@ -123,10 +123,11 @@ class Scan {
       for (const under of places) {
         await this.#ingest.takeAll(this.#filesToRead(under), (done) => this.#onRead(done));
       }
+      // Its threads end while the last results are committed.
+      await Promise.all([this.#ingest.close(), this.#flush()]);
     } finally {
       await this.#ingest.close();
     }
-    await this.#flush();
     const held = this.#heldDeletions(files);
     if (held !== undefined) this.#isSettled = false;
     const deleted = held === undefined ? await this.#commitDeletions() : 0;

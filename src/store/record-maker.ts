@@ -25,6 +25,12 @@ import { runBytesMax } from './run.js';
 /** Level for a chunk that found no neighbours. */
 const zstdLevel = 3;
 
+/**
+ * Where this many chunks in a row do not shrink, the next one is not probed; after twice as many, the next two. So nearly half of the
+ * probes of a long job are spared, and of what follows a row no more than this part of the row is kept larger than need be.
+ */
+const probedPerUnprobed = 16;
+
 const groupBytesMax: Record<GroupCodec, number> = { bundle: bundleBytesMax, run: runBytesMax };
 
 /** What the records of `count` chunks take beyond them at most, in whole blocks. */
@@ -78,6 +84,10 @@ export class RecordMaker {
   private end = 0;
   /** Whether the last chunks did shrink: then no probe is taken of the next. */
   private shrinks = false;
+  /** Chunks in a row that were taken for such that do not shrink, up to the last one. */
+  private unshrinking = 0;
+  /** Chunks to come that are taken for such without a probe. */
+  private unprobed = 0;
 
   /**
    * @param memory - whole blocks: room for records, `recordRoomBytes` or more, then the chunks
@@ -97,7 +107,7 @@ export class RecordMaker {
     const start = this.chunksAt + offset;
     if (!this.isNext(start, length)) this.close();
     const plain = this.memory.subarray(start, start + length);
-    const codec = this.shrinks || seemsCompressible(plain) ? 'bundle' : 'run';
+    const codec = this.shrinks || this.seemsToShrink(plain) ? 'bundle' : 'run';
     if (codec !== this.codec) this.close();
     if (this.ids.length === 0) this.start = start;
     this.codec = codec;
@@ -114,6 +124,16 @@ export class RecordMaker {
     this.memory.fill(0, this.recordsStart - (this.recordsStart % directBlockBytes), this.recordsStart);
     this.memory.fill(0, this.used, wholeBlocks(this.used));
     return { start: this.recordsStart, codecs: this.codecs, counts: this.counts, lengths: this.lengths };
+  }
+
+  private seemsToShrink(plain: Uint8Array): boolean {
+    if (this.unprobed > 0) this.unprobed--;
+    else if (seemsCompressible(plain)) {
+      this.unshrinking = 0;
+      return true;
+    } else this.unprobed = Math.floor((this.unshrinking + 1) / probedPerUnprobed);
+    this.unshrinking++;
+    return false;
   }
 
   private isNext(start: number, length: number): boolean {

@@ -78,6 +78,17 @@ describe('records', () => {
     ]);
   });
 
+  it('are a little less of a bundle where what shrinks follows a long row that does not', () => {
+    for (const row of [1, 15, 16, 33, 100, 300]) {
+      const samples = [...range(row, random(20_000)), ...range(40, (index) => shrinking(index, 20_000))];
+      const run = recordsOf(samples)
+        .records.filter(({ codec }) => codec === 'run' || codec === 'raw')
+        .reduce((sum, { chunks }) => sum + chunks.length, 0);
+      expect(run - row, `after ${row}`).toBeGreaterThanOrEqual(0);
+      expect(run - row, `after ${row}`).toBeLessThanOrEqual(row / 16);
+    }
+  });
+
   it('leave a run of all chunks where it is', () => {
     const samples = range(4, random(40_000));
     const { memory, records } = recordsOf(samples);
