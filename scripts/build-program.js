@@ -9,12 +9,25 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = `${root}dist/program`;
 
 /** Packages that find files of their own beside them, binaries or worker threads; and what oclif asks for and need not get. */
-const external = [/^@napi-rs\//, 'blake3-wasm', 'level', 'piscina', 'udx-native', /^zstd-napi/, 'typescript'];
+const external = [/^@napi-rs\//, 'blake3-wasm', 'piscina', 'udx-native', /^zstd-napi/, 'typescript'];
+
+/** `level` is some thirty files of JavaScript and one that looks for a binary beside it: that one stays where it is. */
+const levelBinary = {
+  name: 'level-binary',
+  load: {
+    filter: { id: /\/classic-level\/binding\.js$/ },
+    handler: () => `
+      const { createRequire } = require('node:module');
+      const requireOfLevel = createRequire(createRequire(__filename).resolve('level'));
+      module.exports = requireOfLevel('classic-level/binding.js');`,
+  },
+};
 
 const bundle = await rolldown({
   cwd: root,
   platform: 'node',
   external,
+  plugins: [levelBinary],
   treeshake: {
     moduleSideEffects: [
       { test: /\/src\/engine\/index/, sideEffects: true },
