@@ -4,12 +4,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { codeCacheFile, compile, toCodeCache } from '../dist/src/engine/code-cache.js';
-import { setEngineFlags } from '../dist/src/engine/flags.js';
 
 const directory = fileURLToPath(new URL('../dist/program/', import.meta.url));
 
-// The flags are part of a code cache: those by which everything is compiled at once must be gone when it is taken.
-setEngineFlags();
+// The flags are part of a code cache: that by which everything is compiled at once must be gone when it is taken.
 for (const name of await readdir(directory)) {
   if (!name.endsWith('.cjs')) continue;
   const filename = `${directory}${name}`;

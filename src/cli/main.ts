@@ -2,8 +2,10 @@
  * The way in: runs the command that `argv` names and ends the process with its exit code. Every error ends here, as
  * one sentence on stderr and, with `--json`, as the one document on stdout.
  */
-import '../engine/index.js';
+
+import '../engine/index.js'; // before all others
 import { run } from '@oclif/core/run';
+import { claimEngine } from '../engine/index.js';
 import { exitCodes } from './exit-code.js';
 import { asUsageError, describeFailure, stackOf } from './failure.js';
 import { Output } from './output.js';
@@ -11,6 +13,7 @@ import { wantsFlag } from './wants-flag.js';
 
 /** @param entry - a file beside `package.json`, from which oclif finds that */
 export async function main(argv: readonly string[], entry: string): Promise<void> {
+  claimEngine();
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
   process.once('beforeExit', onStandstill);
   const exitCode = await runCommand(spelledOut(argv), entry);

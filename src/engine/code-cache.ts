@@ -1,6 +1,6 @@
 /**
  * The program, compiled ahead. V8 compiles each function when it is first called, in every process and every thread anew:
- * that was a quarter of `shoal status`. So `npm run build` lays a code cache beside each file of the program, from which V8
+ * that was a fifth of `shoal status`. So `npm run build` lays a code cache beside each file of the program, from which V8
  * takes the functions as it had compiled them then.
  *
  * A code cache is for one file, one version of V8 and one set of its flags. V8 looks at the latter two and compiles anew if

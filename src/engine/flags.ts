@@ -4,8 +4,19 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
-/** To be called before anything is allocated in quantity, or run often. */
-export function setEngineFlags(): void {
+let isOurs = false;
+
+/** Says that this process is the program's. One that Shoal is embedded in has an engine of its own. */
+export function claimEngine(): void {
+  isOurs = true;
+}
+
+/**
+ * To be called when what the program needs has been loaded, and before anything is allocated in quantity, or run often: with
+ * other flags than its own V8 takes neither the code cache of the program nor that of Node's modules.
+ */
+export function tuneEngine(): void {
+  if (!isOurs) return;
   // Every 64 MiB of buffers that come and go start a collection of a heap that is only some 15 MiB large. Done
   // incrementally and beside the program, as V8 does by default, it takes several times the processor time of doing it in
   // one go, which is a pause of about 10 ms.

@@ -1,10 +1,9 @@
 /**
- * How V8 is to run the program. What Node starts a process or a thread with imports this before anything else, as the flags
- * and the code cache count for what is loaded after them.
+ * How V8 is to run the program. What Node starts a process or a thread with imports this before anything else, as the code
+ * cache counts for what is loaded after it.
  */
-import { isMainThread } from 'node:worker_threads';
 import { useCodeCache } from './code-cache.js';
-import { setEngineFlags } from './flags.js';
 
-if (isMainThread) setEngineFlags(); // those of the process
+export { claimEngine, tuneEngine } from './flags.js';
+
 useCodeCache();

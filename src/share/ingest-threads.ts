@@ -23,6 +23,7 @@ export class IngestThreads {
   /** Of the jobs that are not done, by number. */
   readonly #dialogues = new Map<number, Dialogue>();
   #pool: Promise<Piscina> | undefined;
+  #closed: Promise<void> | undefined;
   #jobs = 0;
 
   /** Starts them, for when it is known that there will be more jobs than one; `run` does that too. */
@@ -40,7 +41,13 @@ export class IngestThreads {
     return dialogue;
   }
 
-  async close(): Promise<void> {
+  /** May be called again: it ends when they have ended. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
     await (await this.#pool)?.destroy();
   }
 

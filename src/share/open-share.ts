@@ -3,6 +3,7 @@
  * holds the store's lock until `close`.
  */
 import type { ChunkId } from '../chunking/index.js';
+import { tuneEngine } from '../engine/index.js';
 import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
 import { decodeMemberRecord, type Role } from '../trust/index.js';
@@ -54,6 +55,7 @@ export async function openShare(layout: Layout, options: OpenOptions): Promise<O
     await keepFounderRecord(replica, config, options.now);
     await saveMembership(layout, store);
     await recover(replica, folder);
+    tuneEngine();
     return { layout, config, store, folder, replica, close: () => store.close() };
   } catch (error) {
     await store.close();

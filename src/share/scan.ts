@@ -123,8 +123,9 @@ class Scan {
       for (const under of places) {
         await this.#ingest.takeAll(this.#filesToRead(under), (done) => this.#onRead(done));
       }
-      // Its threads end while the last results are committed.
-      await Promise.all([this.#ingest.close(), this.#flush()]);
+      // Its threads end while the last results are committed; whether they could is told below.
+      this.#ingest.close().catch(() => undefined);
+      await this.#flush();
     } finally {
       await this.#ingest.close();
     }

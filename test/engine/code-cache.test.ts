@@ -19,13 +19,12 @@ function run(...args: string[]): string {
   return execFileSync(process.execPath, args, { cwd: directory, encoding: 'utf8' });
 }
 
-/** Runs `script`, which finds what the build uses, with the flags of the program. */
-function runWithFlags(script: string, ...args: string[]): string {
+/** Runs `script`, which finds what the build uses, as the program is started. */
+function runAtStart(script: string, ...args: string[]): string {
   const imports = `
     import { readFileSync, writeFileSync } from 'node:fs';
     import { codeCacheFile, compile, toCodeCache } from '${built.href}code-cache.js';
-    import { setEngineFlags } from '${built.href}flags.js';
-    setEngineFlags();`;
+  `;
   return run('--input-type=module', '-e', imports + script, ...args);
 }
 
@@ -33,7 +32,7 @@ describe('the code cache of the program', () => {
   it('is taken by V8 for each file', () => {
     const files = readdirSync(program).filter((name) => name.endsWith('.cjs'));
     expect(files.length).toBeGreaterThan(5);
-    const output = runWithFlags(
+    const output = runAtStart(
       `for (const file of process.argv.slice(1)) {
          console.log(compile(file, readFileSync(file), readFileSync(codeCacheFile(file))).cachedDataRejected);
        }`,
@@ -53,7 +52,7 @@ describe('the code cache of the program', () => {
     };
     for (const [name, source] of Object.entries(files)) writeFileSync(join(directory, name), source);
     // Code that was compiled of something else, so that the sum tells whether it is taken.
-    runWithFlags(
+    runAtStart(
       `const source = readFileSync('with.cjs');
        const other = Buffer.from(source.toString().replace('1 + 2', '1 + 7'));
        writeFileSync(codeCacheFile('with.cjs'), toCodeCache(source, compile('with.cjs', other)));`,
