@@ -16,8 +16,12 @@ import { crc32 } from 'node:zlib';
 
 const checksumLength = 4;
 
-/** Has the files beside this one loaded with their code caches from now on, in this thread. */
+/**
+ * Has the files beside this one loaded with their code caches from now on, in this thread. With `--enable-source-maps` Node
+ * must load them itself: it finds no sources for what it did not.
+ */
 export function useCodeCache(): void {
+  if (process.sourceMapsEnabled) return;
   const { extensions } = createRequire(import.meta.url);
   const program = dirname(fileURLToPath(import.meta.url));
   extensions['.cjs'] = (module, filename) => {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,16 @@ describe('the code cache of the program', () => {
       ...files.map((name) => join(program, name)),
     );
     expect(output.trim().split('\n')).toEqual(files.map(() => 'false'));
+  });
+
+  it('leaves source maps in use where they are asked for', () => {
+    const shoal = fileURLToPath(new URL('../../bin/shoal.js', import.meta.url));
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['--enable-source-maps', shoal, 'status', directory, '--debug'],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toMatch(/at findShare .*src\/share\/layout\.ts/);
   });
 
   it('is loaded with the file that it lies beside, and missed by none', () => {
