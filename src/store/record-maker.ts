@@ -26,8 +26,9 @@ import { runBytesMax } from './run.js';
 const zstdLevel = 3;
 
 /**
- * Where this many chunks in a row do not shrink, the next one is not probed; after twice as many, the next two. So nearly half of the
- * probes of a long job are spared, and of what follows a row no more than this part of the row is kept larger than need be.
+ * Where this many chunks in a row do not shrink, the next one is not probed; after twice as many, the next two. So nearly half
+ * of the probes of a long job are spared, and of what follows a row no more than this part of the row is kept larger than need
+ * be.
  */
 const probedPerUnprobed = 16;
 
