@@ -1,5 +1,5 @@
 /** The thread of `streamFromThread` and `streamDivided`: walks its part, a few batches ahead of who reads them. */
-import '../engine/index.js';
+import '../engine/index.js'; // before all others
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ShoalError } from '../error.js';

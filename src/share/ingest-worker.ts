@@ -1,5 +1,5 @@
 /** A worker thread of an ingest. While one job waits for its answer, the next one is read. */
-import '../engine/index.js';
+import '../engine/index.js'; // before all others
 import assert from 'node:assert/strict';
 import { getPriority, platform, setPriority } from 'node:os';
 import { MessageChannel, parentPort } from 'node:worker_threads';
