@@ -1,23 +1,25 @@
 // The rooms and the one direction imports run in. See docs/ARCHITECTURE.md.
-const PURE = '^src/(manifest|gossip|transfer)/';
+const PURE = '^src/(cbor|manifest|gossip|transfer)/';
 const LAYERS = [
   ['^commands/', '^(commands/|src/(cli|share|error))'],
   ['^src/cli/', '^src/(cli|share|engine|error)'],
   [
     '^src/share/',
-    '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|engine|error|worker-file)',
+    '^src/(share|folder|store|network|gossip|transfer|manifest|chunking|trust|cbor|engine|error|worker-file)',
   ],
   ['^src/folder/', '^src/(folder|manifest|chunking|engine|error|worker-file)'],
   ['^src/store/', '^src/(store|manifest|chunking|trust|error)'],
   ['^src/network/', '^src/(network|gossip|transfer|chunking|trust|error)'],
-  ['^src/gossip/', '^src/(gossip|chunking|trust|error)'],
-  ['^src/transfer/', '^src/(transfer|chunking|trust|error)'],
-  ['^src/manifest/', '^src/(manifest|chunking|error)'],
+  ['^src/gossip/', '^src/(gossip|chunking|trust|cbor|error)'],
+  ['^src/transfer/', '^src/(transfer|chunking|trust|cbor|error)'],
+  ['^src/manifest/', '^src/(manifest|chunking|cbor|error)'],
   ['^src/chunking/', '^src/(chunking|error)'],
-  ['^src/trust/', '^src/(trust|chunking|error)'],
+  ['^src/trust/', '^src/(trust|chunking|cbor|error)'],
+  ['^src/cbor/', '^src/(cbor|error)'],
   ['^src/engine/', '^src/engine/'],
 ];
 const ROOMS = [
+  'cbor',
   'chunking',
   'trust',
   'manifest',
@@ -31,6 +33,7 @@ const ROOMS = [
   'engine',
 ];
 const ONE_FILE_PACKAGES = {
+  cborg: '^src/cbor/',
   level: '^src/store/',
   chokidar: '^src/folder/',
   'udx-native': '^src/network/',

@@ -6,7 +6,7 @@
  * Two contents of one file whose 32 bits agree would meet at one path; merge-trees.ts says what happens then.
  */
 import { hashBytes } from '../chunking/index.js';
-import { bytesToHex, encodeText } from './canonical.js';
+import { bytesToHex, encodeText } from './bytes.js';
 import { encodeContent } from './content-codec.js';
 import type { NewContent } from './entry.js';
 import {

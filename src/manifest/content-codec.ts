@@ -1,5 +1,5 @@
 /** The canonical fields of what a write puts at a path: the tail of an entry's encoding, and what names a conflict copy. */
-import { type CanonicalWriter, encodeCanonical, type FieldReader } from './canonical.js';
+import { type CanonicalWriter, encodeCanonical, type FieldReader } from '../cbor/index.js';
 import type { FileContent, NewContent, SymlinkContent } from './entry.js';
 import { fileBytesMax, readRecipe, writeParts } from './recipe-codec.js';
 

@@ -11,20 +11,18 @@
  * list of actor, counter, mtime, displaced; `parts` one of id, length. Paths and targets are UTF-8 byte strings.
  */
 import { strict as assert } from 'node:assert';
-import { isShoalError, ShoalError } from '../error.js';
 import {
-  bytesToHex,
   type CanonicalWriter,
-  decodeCanonical,
-  decodeText,
+  decodeFields,
   encodeCanonical,
-  equalBytes,
-  FieldReader,
-} from './canonical.js';
+  type FieldReader,
+  malformed,
+} from '../cbor/index.js';
+import { isShoalError, ShoalError } from '../error.js';
+import { bytesToHex, decodeText, equalBytes } from './bytes.js';
 import { conflictPath } from './conflict-path.js';
 import { contentValues, kindCodes, readFile, readSymlink, writeContent } from './content-codec.js';
 import { conflictOfEntry, type Entry, type Known, type LiveEntry, liveEntry, type Write } from './entry.js';
-import { malformed } from './malformed.js';
 import { parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
 import { compareDots, type Version, versionIncludes } from './version.js';
 
@@ -63,7 +61,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
     writeVersion(to, entry);
     if (entry.kind === 'deleted') return;
     writeWrites(to, entry.writes);
-    if (entry.kind !== 'directory') to.optionalText(entry.conflictOf);
+    if (entry.kind !== 'directory') writeOrigin(to, entry.conflictOf);
     writeContent(to, entry);
   });
   assert(bytes.length <= entryBytesMax, 'An entry within its bounds must fit in entryBytesMax.');
@@ -75,7 +73,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
  * @throws ShoalError MALFORMED unless it is the encoding of an entry within all bounds
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  const fields = new FieldReader(decodeCanonical(bytes, what, entryBytesMax), what);
+  const fields = decodeFields(bytes, what, entryBytesMax);
   const kind = fields.integer('the kind', kindCodes.file, kindCodes.deleted);
   const known = readKnown(fields);
   const entry: Entry =
@@ -122,6 +120,11 @@ const kindOfCode = new Map<number, Entry['kind']>(
 export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
   if (a === undefined || b === undefined || a === b) return a === b;
   return equalBytes(encodeEntry(a), encodeEntry(b));
+}
+
+function writeOrigin(to: CanonicalWriter, origin: RelPath | undefined): void {
+  if (origin === undefined) to.null();
+  else to.text(origin);
 }
 
 /** Two values: the actors that are heads, and those that are overtaken. */
@@ -193,7 +196,7 @@ function readLive(fields: FieldReader, kind: number, known: Known): LiveEntry {
     if (writes.some(({ displaced }) => displaced)) throw malformed(what, 'a directory was displaced');
     return liveEntry(known, writes, { kind: 'directory' }, undefined);
   }
-  const origin = fields.optionalText('the conflict origin', pathBytesMax);
+  const origin = fields.optional(() => fields.text('the conflict origin', pathBytesMax));
   const conflictOf = origin === undefined ? undefined : readPath(origin);
   const content = kind === kindCodes.file ? readFile(fields, what) : readSymlink(fields);
   const entry = liveEntry(known, writes, content, conflictOf);

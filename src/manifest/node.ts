@@ -9,12 +9,11 @@
  * A single node says nothing about its neighbours: tree-reader.ts checks it against what its parent says of it.
  */
 import { strict as assert } from 'node:assert';
+import { borrowFields, decodeFields, encodeCanonical, type FieldReader, malformed } from '../cbor/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes } from '../chunking/index.js';
 import { isShoalError } from '../error.js';
-import { decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
 import type { Entry } from './entry.js';
 import { decodeEntry, type EntryHead, encodeEntry, entryBytesMax, headOfEntry } from './entry-codec.js';
-import { malformed } from './malformed.js';
 import { compareRelPath, parseRelPath, pathBytesMax, type RelPath } from './rel-path.js';
 
 /** What lies under a node. Symlinks count as files of 0 bytes. */
@@ -109,7 +108,7 @@ export function encodeNode({ level, items }: Node): Uint8Array {
  * @throws ShoalError MALFORMED unless it is the encoding of a node, with all its items valid and in order
  */
 export function decodeNode(bytes: Uint8Array): Node {
-  const fields = new FieldReader(decodeCanonical(bytes, what, nodeBytesMax), what);
+  const fields = decodeFields(bytes, what, nodeBytesMax);
   fields.integer('the format', nodeFormat, nodeFormat);
   const level = fields.integer('the level', 1, levelMax);
   const list = fields.list('the item list', 1, { min: level === 1 ? 0 : 1, max: nodeItemsMax });
@@ -132,10 +131,10 @@ export interface LeafHead extends EntryHead {
 
 /**
  * The items of a node of our own tree, which were checked when they were put into it.
- * @returns undefined if it is not a leaf
+ * @returns views of `bytes`; undefined if it is not a leaf
  */
 export function leafHeads(bytes: Uint8Array): LeafHead[] | undefined {
-  const fields = new FieldReader(decodeCanonical(bytes, what, nodeBytesMax), what);
+  const fields = borrowFields(bytes, what, nodeBytesMax);
   fields.integer('the format', nodeFormat, nodeFormat);
   if (fields.integer('the level', 1, levelMax) !== 1) return undefined;
   const list = fields.list('the item list', 1, { min: 0, max: nodeItemsMax });
@@ -201,7 +200,7 @@ function decodeLeafItem(list: FieldReader): LeafItem {
 
 function decodeChildItem(list: FieldReader): ChildItem {
   const bytes = list.bytes('a child', 1, childBytesMax);
-  const fields = new FieldReader(decodeCanonical(bytes, what, childBytesMax), what);
+  const fields = decodeFields(bytes, what, childBytesMax);
   const key = readKey(fields.text('the last path of a child', pathBytesMax));
   const id = chunkIdFromBytes(fields.bytes('the id of a child', chunkIdBytes, chunkIdBytes));
   const count = (): number => fields.integer('a total', 0, Number.MAX_SAFE_INTEGER);

@@ -2,10 +2,15 @@
  * Recipes as bytes: the list of parts inside an entry, and the recipe chunk that holds a stretch of a long recipe.
  * Whatever is decoded has sane lengths whose sum is what was declared.
  */
+import {
+  type CanonicalWriter,
+  decodeFields,
+  encodeCanonical,
+  type FieldReader,
+  malformed,
+} from '../cbor/index.js';
 import { type ChunkId, chunkBytesMax, chunkIdBytes, chunkIdFromBytes } from '../chunking/index.js';
-import { type CanonicalWriter, decodeCanonical, encodeCanonical, FieldReader } from './canonical.js';
 import type { Part, Recipe } from './entry.js';
-import { malformed } from './malformed.js';
 
 /** Largest file: 1 PiB, so that sums of sizes stay exact. */
 export const fileBytesMax = 2 ** 50;
@@ -59,7 +64,7 @@ export function recipeReferences(
   expected?: { readonly depth: number; readonly length: number },
 ): Part[] {
   const what = 'recipe chunk';
-  const fields = new FieldReader(decodeCanonical(bytes, what, chunkBytesMax), what);
+  const fields = decodeFields(bytes, what, chunkBytesMax);
   fields.integer('the format', recipeFormat, recipeFormat);
   const depth = fields.integer('the depth', 1, recipeDepthMax);
   const length = fields.integer('the length', 1, fileBytesMax);

@@ -3,7 +3,7 @@
  * cost goes with the difference. Holds one node a level and side. The trees may have different heights.
  */
 import type { ChunkId } from '../chunking/index.js';
-import { equalBytes } from './canonical.js';
+import { equalBytes } from './bytes.js';
 import type { Entry } from './entry.js';
 import type { ChildItem, Item, LeafItem, Node } from './node.js';
 import { compareRelPath, type RelPath } from './rel-path.js';

@@ -3,10 +3,10 @@
  * totals, and that it begins after its left neighbour. So a tree that a peer made up cannot lead a walk in circles
  * or out of order. That the bytes match the id is the store's promise.
  */
+import { malformed } from '../cbor/index.js';
 import { type ChunkId, chunkIdOf, parseChunkId } from '../chunking/index.js';
 import { isShoalError, ShoalError } from '../error.js';
 import type { Entry } from './entry.js';
-import { malformed } from './malformed.js';
 import {
   type ChildItem,
   decodeNode,

@@ -2,19 +2,27 @@
  * What this room keeps in the store's records, as canonical CBOR arrays: the local state, a stat record for each
  * path, and what is known of a ticket. The store adds the checksums.
  */
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { decodeFields, encodeFields, type Field, type FieldReader } from '../cbor/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
-import { ShoalError } from '../error.js';
+import { isShoalError, ShoalError } from '../error.js';
 import { decodeFileStat, encodeFileStat, type FileStat, fileStatBytes } from '../folder/index.js';
 import { parseRelPath, type RelPath } from '../manifest/index.js';
 import {
   type ActorId,
+  actorIdBytes,
   actorIdFromBytes,
   actorIdToBytes,
   type DeviceId,
   deviceIdFromBytes,
   deviceIdToBytes,
+  publicKeyBytes,
 } from '../trust/index.js';
+
+/** The largest is that of what was seen: 32 bytes for 1,024 things, so this is for 500 million of them. */
+const recordBytesMax = 16 * 1024 * 1024;
+/** A path is the longest: at most 4,096 bytes. */
+const textLengthMax = 4096;
+const recordFormat = 1;
 
 /** What this device says of itself: changed in one durable commit with the tree it names. */
 export interface LocalState {
@@ -31,7 +39,6 @@ export interface LocalState {
 
 export function encodeLocalState(state: LocalState): Uint8Array {
   return encodeRecord([
-    1,
     actorIdToBytes(state.actor),
     state.counter,
     state.sequence,
@@ -42,14 +49,13 @@ export function encodeLocalState(state: LocalState): Uint8Array {
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeLocalState(bytes: Uint8Array): LocalState {
-  const fields = decodeRecord(bytes, 6, 'local state');
-  return {
-    actor: actorIdFromBytes(bytesOf(fields[1])),
-    counter: countOf(fields[2]),
-    sequence: countOf(fields[3]),
-    root: chunkIdFromBytes(bytesOf(fields[4])),
-    headTime: countOf(fields[5]),
-  };
+  return decodeRecord(bytes, 'local state', (fields) => ({
+    actor: actorIdFromBytes(fields.bytes('the actor', actorIdBytes, actorIdBytes)),
+    counter: readCount(fields),
+    sequence: readCount(fields),
+    root: readChunkId(fields),
+    headTime: readCount(fields),
+  }));
 }
 
 /**
@@ -115,17 +121,20 @@ export interface SeenRecord {
 }
 
 export function encodeSeen({ root, rules, middle, digests }: SeenRecord): Uint8Array {
-  return encodeRecord([1, chunkIdToBytes(root), rules, middle ?? null, digests]);
+  return encodeRecord([chunkIdToBytes(root), rules, middle ?? null, digests]);
 }
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeSeen(bytes: Uint8Array): SeenRecord {
-  const fields = decodeRecord(bytes, 5, 'record of what was seen');
-  const [root, rules, digests] = [bytesOf(fields[1]), bytesOf(fields[2]), bytesOf(fields[4])];
-  const middle = typeof fields[3] === 'string' ? pathOfKey(fields[3]) : undefined;
-  if (root.length !== chunkIdBytes || digests.length % chunkIdBytes !== 0)
-    throw damaged('record of what was seen');
-  return { root: chunkIdFromBytes(root), rules, middle, digests };
+  const what = 'record of what was seen';
+  return decodeRecord(bytes, what, (fields) => {
+    const root = readChunkId(fields);
+    const rules = fields.bytes('the rules', chunkIdBytes, chunkIdBytes);
+    const middle = fields.optional(() => pathOfKey(fields.textString('the middle', textLengthMax)));
+    const digests = fields.bytes('the digests', 0, recordBytesMax);
+    if (digests.length % chunkIdBytes !== 0) throw damaged(what);
+    return { root, rules, middle, digests };
+  });
 }
 
 /** How far one part of a verification has come. */
@@ -140,15 +149,17 @@ export interface VerifyPosition {
 }
 
 export function encodeVerifyPosition({ last, isDone, count, bytes }: VerifyPosition): Uint8Array {
-  return encodeRecord([1, last, isDone, count, bytes]);
+  return encodeRecord([last, isDone, count, bytes]);
 }
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeVerifyPosition(bytes: Uint8Array): VerifyPosition {
-  const fields = decodeRecord(bytes, 5, 'position of a verification');
-  const [, last] = fields;
-  if (typeof last !== 'string') throw damaged('position of a verification');
-  return { last, isDone: fields[2] === true, count: countOf(fields[3]), bytes: countOf(fields[4]) };
+  return decodeRecord(bytes, 'position of a verification', (fields) => ({
+    last: fields.textString('the last one', textLengthMax),
+    isDone: fields.boolean('the end'),
+    count: readCount(fields),
+    bytes: readCount(fields),
+  }));
 }
 
 /** What the inviter remembers of a ticket. Its key in the store is a hash of the token, not the token. */
@@ -161,7 +172,6 @@ export interface TicketRecord {
 
 export function encodeTicketRecord(ticket: TicketRecord): Uint8Array {
   return encodeRecord([
-    1,
     ticket.role,
     ticket.expires,
     ticket.usedBy === undefined ? null : deviceIdToBytes(ticket.usedBy),
@@ -170,13 +180,13 @@ export function encodeTicketRecord(ticket: TicketRecord): Uint8Array {
 
 /** @throws ShoalError STORE_DAMAGED */
 export function decodeTicketRecord(bytes: Uint8Array): TicketRecord {
-  const fields = decodeRecord(bytes, 4, 'ticket');
-  const role = fields[1] === 'rw' ? 'rw' : 'ro';
-  return {
-    role,
-    expires: countOf(fields[2]),
-    usedBy: fields[3] === null ? undefined : deviceIdFromBytes(bytesOf(fields[3])),
-  };
+  return decodeRecord(bytes, 'ticket', (fields) => ({
+    role: fields.textString('the role', textLengthMax) === 'rw' ? 'rw' : 'ro',
+    expires: readCount(fields),
+    usedBy: fields.optional(() =>
+      deviceIdFromBytes(fields.bytes('a device', publicKeyBytes, publicKeyBytes)),
+    ),
+  }));
 }
 
 /**
@@ -196,29 +206,39 @@ export function pathOfKey(key: string): RelPath {
   }
 }
 
-function encodeRecord(fields: readonly unknown[]): Uint8Array {
-  return encode(fields, rfc8949EncodeOptions);
+/** @param root - that the own tree had: the record of a noted root */
+export function encodeRoot(root: ChunkId): Uint8Array {
+  return encodeRecord([chunkIdToBytes(root)]);
 }
 
-function decodeRecord(bytes: Uint8Array, count: number, what: string): unknown[] {
-  let fields: unknown;
+/** @throws ShoalError STORE_DAMAGED */
+export function decodeRoot(bytes: Uint8Array): ChunkId {
+  return decodeRecord(bytes, 'root record', readChunkId);
+}
+
+function encodeRecord(fields: readonly Field[]): Uint8Array {
+  return encodeFields([recordFormat, ...fields]);
+}
+
+function decodeRecord<T>(bytes: Uint8Array, what: string, read: (fields: FieldReader) => T): T {
   try {
-    fields = decode(bytes);
+    const fields = decodeFields(bytes, what, recordBytesMax);
+    fields.integer('the format', recordFormat, recordFormat);
+    const record = read(fields);
+    fields.end();
+    return record;
   } catch (cause) {
+    if (!isShoalError(cause, 'MALFORMED')) throw cause;
     throw damaged(what, cause);
   }
-  if (!Array.isArray(fields) || fields.length !== count || fields[0] !== 1) throw damaged(what);
-  return fields;
 }
 
-function bytesOf(value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw damaged('byte field');
-  return value;
+function readChunkId(fields: FieldReader): ChunkId {
+  return chunkIdFromBytes(fields.bytes('a chunk id', chunkIdBytes, chunkIdBytes));
 }
 
-function countOf(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw damaged('number field');
-  return value;
+function readCount(fields: FieldReader): number {
+  return fields.integer('a count', 0, Number.MAX_SAFE_INTEGER);
 }
 
 function damaged(what: string, cause?: unknown): ShoalError {

@@ -8,10 +8,10 @@
  * A damaged record keeps nobody from working: it is passed over where roots are noted. A collection ends at it, as it
  * is not known what it kept.
  */
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { type ChunkId, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
-import { ShoalError } from '../error.js';
+import type { ChunkId } from '../chunking/index.js';
+import { isShoalError, ShoalError } from '../error.js';
 import type { RecordChange, RecordStore } from '../store/index.js';
+import { decodeRoot, encodeRoot } from './records.js';
 import { keepMsDefault, retained } from './retention.js';
 
 /** A root that the own tree had. */
@@ -106,7 +106,7 @@ async function* rootRecords(store: RecordStore, onDamage: OnDamage): AsyncGenera
   const passOver = onDamage === 'pass over';
   for await (const [key, bytes] of store.records('root', passOver ? { onDamage: () => undefined } : {})) {
     const time = keyForm.exec(key)?.[1];
-    const root = decodeRoot(bytes);
+    const root = rootIn(bytes);
     if (time !== undefined && root !== undefined) yield { key, time: Number(time), root };
     else if (!passOver) throw damaged(key);
   }
@@ -117,18 +117,13 @@ function keyOf(time: number, sequence: number): string {
   return `${digits(time, timeDigits)}-${digits(sequence, sequenceDigits)}`;
 }
 
-function encodeRoot(root: ChunkId): Uint8Array {
-  return encode([1, chunkIdToBytes(root)], rfc8949EncodeOptions);
-}
-
 /** undefined if `bytes` are not a root's. */
-function decodeRoot(bytes: Uint8Array): ChunkId | undefined {
+function rootIn(bytes: Uint8Array): ChunkId | undefined {
   try {
-    const fields: unknown = decode(bytes);
-    const isRoot = Array.isArray(fields) && fields.length === 2 && fields[0] === 1;
-    return isRoot && fields[1] instanceof Uint8Array ? chunkIdFromBytes(fields[1]) : undefined;
-  } catch {
-    return undefined; // not CBOR, or not an id
+    return decodeRoot(bytes);
+  } catch (error) {
+    if (!isShoalError(error, 'STORE_DAMAGED')) throw error;
+    return undefined;
   }
 }
 

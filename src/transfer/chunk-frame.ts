@@ -8,6 +8,7 @@
  *         38  payload   to the end of the frame
  */
 import assert from 'node:assert';
+import { malformed } from '../cbor/index.js';
 import {
   type ChunkId,
   type Codec,
@@ -17,7 +18,7 @@ import {
   chunkIdToBytes,
   type EncodedChunk,
 } from '../chunking/index.js';
-import { malformed } from './canonical.js';
+import { messageName } from './message.js';
 
 const idOffset = 1;
 const codecOffset = idOffset + chunkIdBytes;
@@ -44,13 +45,13 @@ export function encodeChunkFrame(type: number, id: ChunkId, chunk: EncodedChunk)
  * @throws ShoalError MALFORMED
  */
 export function decodeChunkFrame(frame: Uint8Array): { id: ChunkId; chunk: EncodedChunk } {
-  if (frame.length <= payloadOffset) throw malformed('a chunk has no content');
+  if (frame.length <= payloadOffset) throw malformed(messageName, 'a chunk has no content');
   const codec = codecs[frame[codecOffset] ?? codecs.length];
-  if (codec === undefined) throw malformed('the codec of a chunk is unknown');
+  if (codec === undefined) throw malformed(messageName, 'the codec of a chunk is unknown');
   const plainLength = new DataView(frame.buffer, frame.byteOffset).getUint32(lengthOffset);
   const bytes = new Uint8Array(frame.buffer, frame.byteOffset + payloadOffset, frame.length - payloadOffset);
   const chunk: EncodedChunk = { codec, plainLength, bytes };
-  if (!isWellFormed(chunk)) throw malformed('the length of a chunk is out of range');
+  if (!isWellFormed(chunk)) throw malformed(messageName, 'the length of a chunk is out of range');
   return { id: chunkIdFromBytes(frame.subarray(idOffset, codecOffset)), chunk };
 }
 

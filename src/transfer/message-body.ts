@@ -1,7 +1,8 @@
 /**
  * The fields of each message but `chunk`: one table, in which a message's encoder and decoder stand side by side.
- * A decoder checks every bound; whether the bytes were canonical is `canonical.ts`'s to know.
+ * A decoder checks every bound; whether the bytes were canonical is `cbor/`'s to know.
  */
+import { type Field, type FieldReader, malformed } from '../cbor/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import {
   deviceIdFromBytes,
@@ -12,12 +13,12 @@ import {
   publicKeyBytes,
   tokenBytes,
 } from '../trust/index.js';
-import { bytesField, type Field, listField, malformed, numberField, textField } from './canonical.js';
 import {
   addressesPerMessageMax,
   addressLengthMax,
   idsPerMessageMax,
   type Message,
+  messageName,
   nonceMax,
   type PeerAddress,
   protocolVersion,
@@ -31,10 +32,9 @@ type PackedMessage = Exclude<Message, { type: 'chunk' }>;
 export interface MessageBody<Packed extends PackedMessage = PackedMessage> {
   /** The number of the type on the wire. Never reuse one. */
   readonly typeByte: number;
-  readonly fieldCount: number;
   toFields(message: Packed): readonly Field[];
   /** @throws ShoalError MALFORMED */
-  fromFields(fields: readonly unknown[]): Packed;
+  fromFields(fields: FieldReader): Packed;
 }
 
 export const chunkTypeByte = 6;
@@ -44,115 +44,103 @@ export const bodies: {
 } = {
   hello: {
     typeByte: 1,
-    fieldCount: 3,
     toFields: ({ protocol, name, port }) => [protocol, name, port],
-    fromFields: ([protocol, name, port]) => {
-      if (protocol !== protocolVersion) throw malformed('its protocol version is unknown');
+    fromFields: (fields) => {
+      if (fields.integer('the protocol version', 0, Number.MAX_SAFE_INTEGER) !== protocolVersion)
+        throw malformed(messageName, 'its protocol version is unknown');
       return {
         type: 'hello',
         protocol: protocolVersion,
-        name: textField(name, deviceNameLengthMax),
-        port: numberField(port, portMax),
+        name: fields.textString('the name', deviceNameLengthMax),
+        port: fields.integer('the port', 0, portMax),
       };
     },
   },
   heads: {
     typeByte: 2,
-    fieldCount: 1,
     toFields: ({ heads }) => [heads],
-    fromFields: ([heads]) => ({ type: 'heads', heads: recordList(heads, headBytesMax) }),
+    fromFields: (fields) => ({ type: 'heads', heads: readRecords(fields, headBytesMax) }),
   },
   members: {
     typeByte: 3,
-    fieldCount: 1,
     toFields: ({ records }) => [records],
-    fromFields: ([records]) => ({ type: 'members', records: recordList(records, memberRecordBytesMax) }),
+    fromFields: (fields) => ({ type: 'members', records: readRecords(fields, memberRecordBytesMax) }),
   },
   addresses: {
     typeByte: 4,
-    fieldCount: 1,
     toFields: ({ list }) => [list.map(({ device, address }) => [deviceIdToBytes(device), address])],
-    fromFields: ([list]) => ({
+    fromFields: (fields) => ({
       type: 'addresses',
-      list: listField(list, { min: 1, max: addressesPerMessageMax }).map(addressOf),
+      list: fields.items('the addresses', { min: 1, max: addressesPerMessageMax }, readAddress),
     }),
   },
   want: {
     typeByte: 5,
-    fieldCount: 1,
     toFields: ({ ids }) => [ids.map(chunkIdToBytes)],
-    fromFields: ([ids]) => ({ type: 'want', ids: idList(ids) }),
+    fromFields: (fields) => ({ type: 'want', ids: readIds(fields) }),
   },
   absent: {
     typeByte: 7,
-    fieldCount: 1,
     toFields: ({ ids }) => [ids.map(chunkIdToBytes)],
-    fromFields: ([ids]) => ({ type: 'absent', ids: idList(ids) }),
+    fromFields: (fields) => ({ type: 'absent', ids: readIds(fields) }),
   },
   join: {
     typeByte: 8,
-    fieldCount: 2,
     toFields: ({ token, name }) => [token, name],
-    fromFields: ([token, name]) => ({
+    fromFields: (fields) => ({
       type: 'join',
-      token: bytesField(token, { min: tokenBytes, max: tokenBytes }),
-      name: textField(name, deviceNameLengthMax),
+      token: fields.bytes('the token', tokenBytes, tokenBytes),
+      name: fields.textString('the name', deviceNameLengthMax),
     }),
   },
   welcome: {
     typeByte: 9,
-    fieldCount: 1,
     toFields: ({ records }) => [records],
-    fromFields: ([records]) => ({ type: 'welcome', records: recordList(records, memberRecordBytesMax) }),
+    fromFields: (fields) => ({ type: 'welcome', records: readRecords(fields, memberRecordBytesMax) }),
   },
   refuse: {
     typeByte: 10,
-    fieldCount: 2,
     toFields: ({ reason, text }) => [refuseReasons.indexOf(reason), text],
-    fromFields: ([number, text]) => {
-      const reason = refuseReasons[numberField(number, refuseReasons.length)];
-      if (reason === undefined) throw malformed('its reason is unknown');
-      return { type: 'refuse', reason, text: textField(text, refuseTextLengthMax) };
+    fromFields: (fields) => {
+      const reason = refuseReasons[fields.integer('the reason', 0, Number.MAX_SAFE_INTEGER)];
+      if (reason === undefined) throw malformed(messageName, 'its reason is unknown');
+      return { type: 'refuse', reason, text: fields.textString('the text', refuseTextLengthMax) };
     },
   },
   ping: {
     typeByte: 11,
-    fieldCount: 1,
     toFields: ({ nonce }) => [nonce],
-    fromFields: ([nonce]) => ({ type: 'ping', nonce: numberField(nonce, nonceMax) }),
+    fromFields: (fields) => ({ type: 'ping', nonce: fields.integer('the nonce', 0, nonceMax) }),
   },
   pong: {
     typeByte: 12,
-    fieldCount: 1,
     toFields: ({ nonce }) => [nonce],
-    fromFields: ([nonce]) => ({ type: 'pong', nonce: numberField(nonce, nonceMax) }),
+    fromFields: (fields) => ({ type: 'pong', nonce: fields.integer('the nonce', 0, nonceMax) }),
   },
 };
 
 const portMax = 65_535;
 const controlOrSpace = /[\p{Cc}\p{Zs}]/u;
 
-function recordList(value: unknown, bytesMax: number): readonly Uint8Array[] {
-  const items = listField(value, { min: 1, max: recordsPerMessageMax });
-  return items.map((item) => bytesField(item, { min: 1, max: bytesMax }));
+function readRecords(fields: FieldReader, bytesMax: number): readonly Uint8Array[] {
+  const bounds = { min: 1, max: recordsPerMessageMax };
+  return fields.items('the records', bounds, (list) => list.bytes('a record', 1, bytesMax));
 }
 
-function idList(value: unknown): readonly ChunkId[] {
-  const items = listField(value, { min: 1, max: idsPerMessageMax });
-  const ids = items.map((item) =>
-    chunkIdFromBytes(bytesField(item, { min: chunkIdBytes, max: chunkIdBytes })),
+function readIds(fields: FieldReader): readonly ChunkId[] {
+  const bounds = { min: 1, max: idsPerMessageMax };
+  const ids = fields.items('the ids', bounds, (list) =>
+    chunkIdFromBytes(list.bytes('an id', chunkIdBytes, chunkIdBytes)),
   );
-  if (new Set(ids).size !== ids.length) throw malformed('it names an id twice');
+  if (new Set(ids).size !== ids.length) throw malformed(messageName, 'it names an id twice');
   return ids;
 }
 
-function addressOf(value: unknown): PeerAddress {
-  const [device, text] = listField(value, { min: 2, max: 2 });
-  const address = textField(text, addressLengthMax);
+function readAddress(list: FieldReader): PeerAddress {
+  const fields = list.list('an address', 1, { min: 2, max: 2 });
+  const device = deviceIdFromBytes(fields.bytes('its device', publicKeyBytes, publicKeyBytes));
+  const address = fields.textString('its text', addressLengthMax);
   if (address === '' || controlOrSpace.test(address))
-    throw malformed('an address holds unprintable characters');
-  return {
-    device: deviceIdFromBytes(bytesField(device, { min: publicKeyBytes, max: publicKeyBytes })),
-    address,
-  };
+    throw malformed(messageName, 'an address holds unprintable characters');
+  return { device, address };
 }

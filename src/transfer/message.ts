@@ -10,6 +10,8 @@ export type Frame = Uint8Array;
 
 /** The most bytes of a frame: a chunk of the largest size with its header fits with room to spare. */
 export const frameBytesMax = 128 * 1024;
+/** What an error calls a message that is not valid. */
+export const messageName = 'message from a peer';
 export const protocolVersion = 1;
 /** The most ids in one `want` or `absent`. */
 export const idsPerMessageMax = 256;

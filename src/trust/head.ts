@@ -2,9 +2,9 @@
  * Heads: a device's signed statement "I hold everything under this root, and my files match it".
  */
 import type { KeyObject } from 'node:crypto';
+import { decodeFields, encodeFields, type Field } from '../cbor/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { bytesField, decodeFields, encodeFields, malformed, numberField } from './canonical.js';
 import {
   type ActorId,
   actorIdBytes,
@@ -39,19 +39,11 @@ export interface SignedHead {
 export const headBytesMax = 256;
 
 const context = 'shoal head v1';
-const what = 'head';
+const headFormat = 1;
 
 export function signHead(devicePrivateKey: KeyObject, head: Head): SignedHead {
-  const fields = [
-    1,
-    deviceIdToBytes(head.device),
-    actorIdToBytes(head.actor),
-    head.sequence,
-    chunkIdToBytes(head.root),
-    head.time,
-  ];
-  const signature = sign(devicePrivateKey, context, encodeFields([shareIdToBytes(head.share), ...fields]));
-  return { head, bytes: encodeFields([...fields, signature]) };
+  const signature = sign(devicePrivateKey, context, signedPart(head));
+  return { head, bytes: encodeFields([...fieldsOf(head), signature]) };
 }
 
 /**
@@ -59,31 +51,38 @@ export function signHead(devicePrivateKey: KeyObject, head: Head): SignedHead {
  * @throws ShoalError MALFORMED, or REFUSED if the signature is not the named device's
  */
 export function decodeHead(share: ShareId, bytes: Uint8Array): SignedHead {
-  const fields = decodeFields(bytes, what, { bytesMax: headBytesMax, count: 7 });
-  if (fields[0] !== 1) throw malformed(what, 'its version is unknown');
-  const device = bytesField(fields[1], what, publicKeyBytes);
+  const fields = decodeFields(bytes, 'head', headBytesMax);
+  fields.integer('the format', headFormat, headFormat);
+  const device = fields.bytes('the device', publicKeyBytes, publicKeyBytes);
   const head: Head = {
     share,
     device: deviceIdFromBytes(device),
-    actor: actorIdFromBytes(bytesField(fields[2], what, actorIdBytes)),
-    sequence: numberField(fields[3], what),
-    root: chunkIdFromBytes(bytesField(fields[4], what, chunkIdBytes)),
-    time: numberField(fields[5], what),
+    actor: actorIdFromBytes(fields.bytes('the actor', actorIdBytes, actorIdBytes)),
+    sequence: fields.integer('the sequence', 0, Number.MAX_SAFE_INTEGER),
+    root: chunkIdFromBytes(fields.bytes('the root', chunkIdBytes, chunkIdBytes)),
+    time: fields.integer('the time', 0, Number.MAX_SAFE_INTEGER),
   };
-  const signature = bytesField(fields[6], what, signatureBytes);
-  const signed = encodeFields([
-    shareIdToBytes(share),
-    1,
-    device,
-    actorIdToBytes(head.actor),
-    head.sequence,
-    chunkIdToBytes(head.root),
-    head.time,
-  ]);
-  if (!verify(device, context, signed, signature)) {
+  const signature = fields.bytes('the signature', signatureBytes, signatureBytes);
+  fields.end();
+  if (!verify(device, context, signedPart(head), signature)) {
     throw new ShoalError('REFUSED', 'A head was not signed by the device it names.', {
       data: { device: head.device },
     });
   }
   return { head, bytes: Uint8Array.from(bytes) };
+}
+
+function signedPart(head: Head): Uint8Array {
+  return encodeFields([shareIdToBytes(head.share), ...fieldsOf(head)]);
+}
+
+function fieldsOf(head: Head): readonly Field[] {
+  return [
+    headFormat,
+    deviceIdToBytes(head.device),
+    actorIdToBytes(head.actor),
+    head.sequence,
+    chunkIdToBytes(head.root),
+    head.time,
+  ];
 }

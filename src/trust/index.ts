@@ -2,6 +2,7 @@
 export { decodeHead, type Head, headBytesMax, type SignedHead, signHead } from './head.js';
 export {
   type ActorId,
+  actorIdBytes,
   actorIdFromBytes,
   actorIdToBytes,
   type DeviceId,

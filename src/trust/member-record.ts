@@ -3,8 +3,8 @@
  * A record with a higher serial replaces a lower one of the same device.
  */
 import type { KeyObject } from 'node:crypto';
+import { decodeFields, encodeFields, type Field, malformed } from '../cbor/index.js';
 import { ShoalError } from '../error.js';
-import { bytesField, decodeFields, encodeFields, malformed, numberField, textField } from './canonical.js';
 import {
   type DeviceId,
   deviceIdFromBytes,
@@ -40,19 +40,12 @@ export const memberRecordBytesMax = 512;
 
 const context = 'shoal member record v1';
 const what = 'member record';
+const recordFormat = 1;
 const roles: readonly Role[] = ['rw', 'ro', 'revoked'];
 
 export function signMemberRecord(sharePrivateKey: KeyObject, record: MemberRecord): SignedMemberRecord {
-  const fields = [
-    1,
-    deviceIdToBytes(record.device),
-    roles.indexOf(record.role),
-    record.serial,
-    record.name,
-    record.time,
-  ];
-  const signature = sign(sharePrivateKey, context, signedPart(record.share, fields));
-  return { record, bytes: encodeFields([...fields, signature]) };
+  const signature = sign(sharePrivateKey, context, signedPart(record));
+  return { record, bytes: encodeFields([...fieldsOf(record), signature]) };
 }
 
 /**
@@ -60,28 +53,22 @@ export function signMemberRecord(sharePrivateKey: KeyObject, record: MemberRecor
  * @throws ShoalError MALFORMED, or REFUSED if the signature is not the share key's
  */
 export function decodeMemberRecord(share: ShareId, bytes: Uint8Array): SignedMemberRecord {
-  const fields = decodeFields(bytes, what, { bytesMax: memberRecordBytesMax, count: 7 });
-  if (fields[0] !== 1) throw malformed(what, 'its version is unknown');
-  const role = roles[numberField(fields[2], what)];
+  const fields = decodeFields(bytes, what, memberRecordBytesMax);
+  fields.integer('the format', recordFormat, recordFormat);
+  const device = deviceIdFromBytes(fields.bytes('the device', publicKeyBytes, publicKeyBytes));
+  const role = roles[fields.integer('the role', 0, Number.MAX_SAFE_INTEGER)];
   if (role === undefined) throw malformed(what, 'its role is unknown');
   const record: MemberRecord = {
     share,
-    device: deviceIdFromBytes(bytesField(fields[1], what, publicKeyBytes)),
+    device,
     role,
-    serial: numberField(fields[3], what),
-    name: textField(fields[4], what, deviceNameLengthMax),
-    time: numberField(fields[5], what),
+    serial: fields.integer('the serial', 0, Number.MAX_SAFE_INTEGER),
+    name: fields.textString('the name', deviceNameLengthMax),
+    time: fields.integer('the time', 0, Number.MAX_SAFE_INTEGER),
   };
-  const signature = bytesField(fields[6], what, signatureBytes);
-  const signed = signedPart(share, [
-    1,
-    deviceIdToBytes(record.device),
-    roles.indexOf(role),
-    record.serial,
-    record.name,
-    record.time,
-  ]);
-  if (!verify(shareIdToBytes(share), context, signed, signature)) {
+  const signature = fields.bytes('the signature', signatureBytes, signatureBytes);
+  fields.end();
+  if (!verify(shareIdToBytes(share), context, signedPart(record), signature)) {
     throw new ShoalError('REFUSED', 'A member record was not signed by the share key.', {
       data: { device: record.device },
     });
@@ -89,6 +76,17 @@ export function decodeMemberRecord(share: ShareId, bytes: Uint8Array): SignedMem
   return { record, bytes: Uint8Array.from(bytes) };
 }
 
-function signedPart(share: ShareId, fields: readonly (number | string | Uint8Array)[]): Uint8Array {
-  return encodeFields([shareIdToBytes(share), ...fields]);
+function signedPart(record: MemberRecord): Uint8Array {
+  return encodeFields([shareIdToBytes(record.share), ...fieldsOf(record)]);
+}
+
+function fieldsOf(record: MemberRecord): readonly Field[] {
+  return [
+    recordFormat,
+    deviceIdToBytes(record.device),
+    roles.indexOf(record.role),
+    record.serial,
+    record.name,
+    record.time,
+  ];
 }

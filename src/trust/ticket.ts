@@ -2,9 +2,9 @@
  * Tickets: an invitation as one line of text. `shoal1` and the base64url of canonical CBOR with a checksum, so
  * that a mistyped ticket is told from a refused one. A ticket is a secret until it is used or has expired.
  */
+import { decodeFields, encodeFields, malformed } from '../cbor/index.js';
 import { hashBytes } from '../chunking/index.js';
 import { ShoalError } from '../error.js';
-import { bytesField, decodeFields, encodeFields, malformed, numberField, textField } from './canonical.js';
 import {
   type DeviceId,
   deviceIdFromBytes,
@@ -35,10 +35,11 @@ const checksumBytes = 4;
 const textLengthMax = 4096;
 const addressLengthMax = 262;
 const what = 'ticket';
+const ticketFormat = 1;
 
 export function encodeTicket(ticket: Ticket): string {
   const body = encodeFields([
-    1,
+    ticketFormat,
     shareIdToBytes(ticket.share),
     deviceIdToBytes(ticket.inviter),
     ticket.addresses,
@@ -73,21 +74,20 @@ function decode(text: string): Ticket {
   ) {
     throw malformed(what, 'its checksum is wrong');
   }
-  const fields = decodeFields(body, what, { bytesMax: textLengthMax, count: 7 });
-  if (fields[0] !== 1) throw malformed(what, 'its version is unknown');
-  const role = numberField(fields[5], what);
-  if (role > 1) throw malformed(what, 'its role is unknown');
-  const addresses = fields[3];
-  if (!Array.isArray(addresses) || addresses.length > ticketAddressesMax)
-    throw malformed(what, 'its addresses are not a short list');
-  return {
-    share: shareIdFromBytes(bytesField(fields[1], what, publicKeyBytes)),
-    inviter: deviceIdFromBytes(bytesField(fields[2], what, publicKeyBytes)),
-    addresses: addresses.map((address) => textField(address, what, addressLengthMax)),
-    token: bytesField(fields[4], what, tokenBytes),
-    role: role === 0 ? 'rw' : 'ro',
-    expires: numberField(fields[6], what),
+  const fields = decodeFields(body, what, textLengthMax);
+  fields.integer('the format', ticketFormat, ticketFormat);
+  const ticket: Ticket = {
+    share: shareIdFromBytes(fields.bytes('the share', publicKeyBytes, publicKeyBytes)),
+    inviter: deviceIdFromBytes(fields.bytes('the inviter', publicKeyBytes, publicKeyBytes)),
+    addresses: fields.items('the addresses', { min: 0, max: ticketAddressesMax }, (list) =>
+      list.textString('an address', addressLengthMax),
+    ),
+    token: fields.bytes('the token', tokenBytes, tokenBytes),
+    role: fields.integer('the role', 0, 1) === 0 ? 'rw' : 'ro',
+    expires: fields.integer('the expiry', 0, Number.MAX_SAFE_INTEGER),
   };
+  fields.end();
+  return ticket;
 }
 
 function checksumOf(body: Uint8Array): Uint8Array {

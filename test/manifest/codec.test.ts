@@ -19,8 +19,8 @@ import {
   type Write,
 } from '../../src/manifest/index.js';
 import { childItem, decodeNode, encodeNode, type Item, leafItem, nodeOf } from '../../src/manifest/node.js';
+import { runs } from '../support/seed.js';
 import { actor, content, fileEntry, idOf, path } from './memory-nodes.js';
-import { runs } from './seed.js';
 import { someEntry } from './some-entry.js';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);

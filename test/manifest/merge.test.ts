@@ -17,8 +17,8 @@ import {
   supersede,
   Tree,
 } from '../../src/manifest/index.js';
+import { runs } from '../support/seed.js';
 import { actor, content, fileEntry, memoryTree, path, treeKey } from './memory-nodes.js';
-import { runs } from './seed.js';
 import { files, SimulatedDevices, shown, stepsOf, type World } from './simulated-devices.js';
 
 const three: World = { devices: 3, names: ['x.txt', 'y'], contents: files };

@@ -10,8 +10,8 @@ import {
   recipeParts,
   recipeReferences,
 } from '../../src/manifest/index.js';
+import { runs } from '../support/seed.js';
 import { idOf, MemoryNodes } from './memory-nodes.js';
-import { runs } from './seed.js';
 
 const parts = (count: number, salt = ''): Part[] =>
   Array.from({ length: count }, (_, i) => ({ id: idOf(`${salt}${i}`), length: 1000 + (i % 7) }));

@@ -14,8 +14,8 @@ import {
   type RelPath,
 } from '../../src/manifest/index.js';
 import { utf8Length } from '../../src/manifest/rel-path.js';
+import { runs } from '../support/seed.js';
 import { content, path } from './memory-nodes.js';
-import { runs } from './seed.js';
 
 const rejected: Record<string, string> = {
   'is empty': '',

@@ -9,8 +9,8 @@ import { compareRelPath, type Entry, type RelPath, sameEntry, Tree } from '../..
 import { decodeNode, nodeBytesMax } from '../../src/manifest/node.js';
 import { NodeBuilder } from '../../src/manifest/node-builder.js';
 import { TreeReader } from '../../src/manifest/tree-reader.js';
+import { runs } from '../support/seed.js';
 import { fileEntry, MemoryNodes, memoryTree, path, treeKey } from './memory-nodes.js';
-import { runs } from './seed.js';
 
 type Model = Map<RelPath, Entry>;
 

@@ -10,8 +10,8 @@ import {
   versionIncludes,
   withDot,
 } from '../../src/manifest/index.js';
+import { runs } from '../support/seed.js';
 import { actor, content, path } from './memory-nodes.js';
-import { runs } from './seed.js';
 
 const someVersion: fc.Arbitrary<Version> = fc
   .array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })), { maxLength: 4 })

@@ -1,4 +1,4 @@
-/** How this room reports bytes that are not of its format: always `MALFORMED`, saying what and why. */
+/** How bytes that are not of their format are reported: always `MALFORMED`, saying what and why. */
 import { ShoalError } from '../error.js';
 
 /** @param what - the thing that was decoded, such as 'manifest entry' */

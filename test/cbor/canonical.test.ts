@@ -2,8 +2,9 @@
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CanonicalWriter, decodeCanonical, encodeCanonical } from '../../src/manifest/canonical.js';
-import { runs } from './seed.js';
+import { decodeCanonical } from '../../src/cbor/canonical-decoder.js';
+import { type CanonicalWriter, encodeCanonical } from '../../src/cbor/index.js';
+import { runs } from '../support/seed.js';
 
 /** Everything there is an encoding for. A text is the byte string of its UTF-8. */
 type Value = number | bigint | boolean | null | string | Uint8Array | readonly Value[];
@@ -35,7 +36,7 @@ function write(to: CanonicalWriter, value: Value): void {
   if (typeof value === 'number') to.integer(value);
   else if (typeof value === 'bigint') to.integer64(value);
   else if (typeof value === 'boolean') to.boolean(value);
-  else if (value === null) to.optionalText(undefined);
+  else if (value === null) to.null();
   else if (typeof value === 'string') to.text(value);
   else if (value instanceof Uint8Array) to.bytes(value);
   else {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 
-const major = { unsigned: 0, negative: 1, bytes: 2, array: 4 } as const;
+const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4 } as const;
 const falseByte = 0xf4;
 const trueByte = 0xf5;
 const nullByte = 0xf6;
@@ -81,16 +81,16 @@ export class CanonicalWriter {
 
   /** As the byte string of its UTF-8. */
   text(text: string): void {
-    const length = Buffer.byteLength(text);
-    this.head(major.bytes, length);
-    this.reserve(length);
-    this.used += this.memory.write(text, this.used);
+    this.utf8(major.bytes, text);
   }
 
-  /** Null if there is none. */
-  optionalText(text: string | undefined): void {
-    if (text === undefined) this.byte(nullByte);
-    else this.text(text);
+  /** As a CBOR text string. */
+  textString(text: string): void {
+    this.utf8(major.text, text);
+  }
+
+  null(): void {
+    this.byte(nullByte);
   }
 
   /** @param hex - two digits for each byte of a byte string */
@@ -101,6 +101,13 @@ export class CanonicalWriter {
     const written = this.memory.write(hex, this.used, 'hex');
     assert(written === length, 'Bytes must be named by hex digits, two for each.');
     this.used += length;
+  }
+
+  private utf8(kind: number, text: string): void {
+    const length = Buffer.byteLength(text);
+    this.head(kind, length);
+    this.reserve(length);
+    this.used += this.memory.write(text, this.used);
   }
 
   private byte(byte: number): void {
