@@ -25,7 +25,7 @@ import { packHeaderBytes, recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { PackState } from './packs.js';
 import { type CopiedRecord, copiesOf, type Move } from './record-copy.js';
-import type { SweepParts } from './sweep.js';
+import type { SweepParts } from './sweep-parts.js';
 
 /** What of a pack is used. */
 export interface PackUse {

@@ -12,23 +12,11 @@
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkTotals } from './chunk-store.js';
 import { type StoredChunk, unsealChunk } from './chunk-value.js';
-import type { ChunkWriter } from './chunk-writer.js';
 import type { Collection } from './collection.js';
-import type { Database } from './database.js';
 import { chunkIdOfKey, chunkRange } from './key.js';
-import type { Packs } from './packs.js';
 import { nothingReclaimed, type PackUse, type Reclaimed, reclaimPacks } from './reclaim-packs.js';
+import type { SweepParts } from './sweep-parts.js';
 import { addTotals, noTotals } from './totals.js';
-
-export interface SweepParts {
-  readonly database: Database;
-  readonly packs: Packs;
-  readonly writer: ChunkWriter;
-  /** Runs a step in the order of writes; nothing else is written meanwhile. */
-  readonly step: (run: () => Promise<void>) => Promise<void>;
-  /** Reads a chunk, hashes it, and reports it if it is damaged. @returns whether it is intact */
-  readonly check: (id: ChunkId) => Promise<boolean>;
-}
 
 export interface SweepOptions {
   readonly onProgress?: (progress: SweepProgress) => void;
