@@ -2,7 +2,7 @@
  * The only door to paths inside the share. A symlink on the way, put there by a user, a peer or a race, must never
  * lead a read or a write to a place outside.
  *
- * On Linux each component is opened with O_NOFOLLOW, and the caller works through `/proc/self/fd/N/name`: the
+ * On Linux each component is opened with O_NOFOLLOW, and the caller works through `/proc/PID/fd/N/name`: the
  * descriptor stays with the directory that was checked, whatever is put in its place meanwhile. Elsewhere every
  * component is looked at by `lstat` before and after.
  *
@@ -19,6 +19,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../error.js';
@@ -279,8 +280,17 @@ function asEntered<T>(enter: () => T): Entered<T> {
   }
 }
 
+/**
+ * Where the system lists the descriptors of this process, once it is known. `/proc/self` leads there too, and would be
+ * followed anew for each name, which takes a tenth of a look at a file. The number is that of the PID namespace that
+ * `/proc` was mounted in, which need not be our own.
+ */
+let ownDescriptors: string | undefined;
+
 function inDescriptor(descriptor: number): At {
-  return (name) => `/proc/self/fd/${descriptor}/${name}`;
+  ownDescriptors ??= `/proc/${readlinkSync('/proc/self')}/fd`;
+  const directory = `${ownDescriptors}/${descriptor}/`;
+  return (name) => directory + name;
 }
 
 function openComponent(path: string, components: readonly string[], options: EnterOptions): number {

@@ -368,7 +368,7 @@ export class CrashDisk {
 
   #beginning(path: string): { from: Inode; components: string[] } {
     const split = (rest: string): string[] => rest.split('/').filter((part) => part !== '' && part !== '.');
-    const held = /^\/proc\/self\/fd\/(\d+)(?:\/(.*))?$/.exec(path);
+    const held = /^\/proc\/(?:self|\d+)\/fd\/(\d+)(?:\/(.*))?$/.exec(path);
     if (held !== null) {
       return { from: this.descriptor(Number(held[1])).inode, components: split(held[2] ?? '') };
     }

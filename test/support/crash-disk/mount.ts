@@ -21,6 +21,6 @@ export function isMounted(argument: unknown): boolean {
   return (
     argument === mountPoint ||
     argument.startsWith(`${mountPoint}/`) ||
-    Number(/^\/proc\/self\/fd\/(\d+)/.exec(argument)?.[1] ?? 0) >= descriptorMin
+    Number(/^\/proc\/(?:self|\d+)\/fd\/(\d+)/.exec(argument)?.[1] ?? 0) >= descriptorMin
   );
 }
