@@ -14,7 +14,7 @@ export function decodeFields(bytes: Uint8Array, what: string, bytesMax: number):
   return new FieldReader(decodeCanonical(plain, what, bytesMax), what);
 }
 
-/** The same, half as long for many byte strings: those that are read are views of `bytes`. */
+/** The same, but the byte strings that are read are views of `bytes`: in half the time where there are many. */
 export function borrowFields(bytes: Uint8Array, what: string, bytesMax: number): FieldReader {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return new FieldReader(decodeCanonical(buffer, what, bytesMax), what);

@@ -1,6 +1,7 @@
 /**
- * What this room keeps in the store's records, as canonical CBOR arrays: the local state, a stat record for each
- * path, and what is known of a ticket. The store adds the checksums.
+ * What this room keeps in the store's records, as canonical CBOR arrays but for the stat record of each path: the local
+ * state, the noted roots, what was seen, how far a verification came, and what is known of a ticket. The store adds the
+ * checksums.
  */
 import { decodeFields, encodeFields, type Field, type FieldReader } from '../cbor/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdFromBytes, chunkIdToBytes } from '../chunking/index.js';
