@@ -15,10 +15,12 @@ import {
   plainOfChunk,
 } from '../chunking/index.js';
 import { bundleBodyBytesMax } from './bundle.js';
+import type { Operation } from './database.js';
+import { chunkKeyBytes, writeChunkKey } from './key.js';
 import { isGroup, type PackLocation, type RecordCodec } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { runBodyBytesMax } from './run.js';
-import { sealBytes, sealInPlace, unsealValue } from './sealed-value.js';
+import { Sealer, sealBytes, sealInPlace, sealValue, unsealValue } from './sealed-value.js';
 
 const codecs: readonly Codec[] = ['raw', 'zstd'];
 /** By the number of the form, less `codecs.length`. */
@@ -53,17 +55,38 @@ export function writeValueHeader(key: Uint8Array, { codec, plainLength, bytes }:
 
 /** The sealed value of a chunk that lies in a pack. */
 export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Array {
+  const body = Buffer.allocUnsafe(locationBytes[location.codec]);
+  writeLocation(location, body);
+  return sealValue(key, body);
+}
+
+/** Puts the same values, one after another: an operation is good until the next one is made. */
+export class LocationSealer {
+  private readonly sealer = new Sealer();
+  private readonly bodies: Record<RecordCodec, Buffer> = {
+    raw: Buffer.alloc(locationBytes.raw),
+    zstd: Buffer.alloc(locationBytes.zstd),
+    bundle: Buffer.alloc(locationBytes.bundle),
+    run: Buffer.alloc(locationBytes.run),
+  };
+
+  put(id: ChunkId, location: PackLocation): Operation {
+    const body = this.bodies[location.codec];
+    writeLocation(location, body);
+    return this.sealer.put(chunkKeyBytes, (into) => writeChunkKey(id, into), body);
+  }
+}
+
+/** @param body - `locationBytes` long */
+function writeLocation(location: PackLocation, body: Buffer): void {
   const { codec } = location;
-  const sealed = Buffer.allocUnsafe(sealBytes + locationBytes[codec]);
-  sealed[sealBytes] = codecs.length + packedCodecs.indexOf(codec);
-  sealed.writeUInt32LE(location.plainLength, sealBytes + 1);
-  sealed.writeUInt32LE(location.pack, sealBytes + 5);
-  sealed.writeUInt32LE(location.offset, sealBytes + 9);
-  sealed.writeUInt32LE(location.encodedLength, sealBytes + 13);
-  if (isGroup(codec)) sealed.writeUInt32LE(location.storedBytes, sealBytes + 17);
-  if (codec === 'run') sealed.writeUInt32LE(location.within, sealBytes + 21);
-  sealInPlace(key, sealed);
-  return sealed;
+  body[0] = codecs.length + packedCodecs.indexOf(codec);
+  body.writeUInt32LE(location.plainLength, 1);
+  body.writeUInt32LE(location.pack, 5);
+  body.writeUInt32LE(location.offset, 9);
+  body.writeUInt32LE(location.encodedLength, 13);
+  if (isGroup(codec)) body.writeUInt32LE(location.storedBytes, 17);
+  if (codec === 'run') body.writeUInt32LE(location.within, 21);
 }
 
 /** What `sealed` says; undefined if it is not intact. Neither reads a pack nor hashes the plain bytes. */

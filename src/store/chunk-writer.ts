@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import type { ChunkId } from '../chunking/index.js';
 import type { ChunkTotals } from './chunk-store.js';
-import { type StoredChunk, sealLocation, storedBytesOf, unsealChunk } from './chunk-value.js';
+import { LocationSealer, type StoredChunk, storedBytesOf, unsealChunk } from './chunk-value.js';
 import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { IdFilter } from './id-filter.js';
@@ -23,7 +23,8 @@ export interface AppendedBatch extends AppendedChunks {
   readonly added: readonly PendingChunk[];
   /** With what the totals say of them. */
   readonly replaced: ReadonlyMap<PendingChunk, ChunkTotals>;
-  readonly values: readonly Operation[];
+  /** Beside those that say where chunks lie: values that chunks lie in, and what the packs have to say. */
+  readonly operations: readonly Operation[];
 }
 
 /** Ids that are told from absent ones as well as can be; 2 MiB. */
@@ -79,8 +80,8 @@ export class ChunkWriter {
     return async () => {
       const stored = new Map<ChunkId, StoredChunk>();
       const wanted = records.filter((record) => record.chunks.some(lacking));
-      const values = await this.writeRecords(wanted, lacking, stored);
-      return { added: chunks.filter((chunk) => !found.has(chunk)), replaced, values, stored };
+      const operations = await this.writeRecords(wanted, lacking, stored);
+      return { added: chunks.filter((chunk) => !found.has(chunk)), replaced, operations, stored };
     };
   }
 
@@ -95,12 +96,12 @@ export class ChunkWriter {
   }
 
   /** Tells the database of a batch, and the totals with it: all or none. */
-  private async tell({ added, replaced, values, stored }: AppendedBatch): Promise<void> {
-    if (values.length === 0) return;
+  private async tell({ added, replaced, operations, stored }: AppendedBatch): Promise<void> {
+    if (operations.length === 0) return;
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
     const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
     for (const { id } of added) this.written?.add(id);
-    await this.database.write([...values, { type: 'put', key: totalsKey, value: sealTotals(totals) }], {
+    await this.database.write(operationsOf(stored, [...operations, totalsOperation(totals)]), {
       sync: false,
     });
     this.current = totals;
@@ -116,8 +117,7 @@ export class ChunkWriter {
    */
   async move(operations: readonly Operation[], bytes: number): Promise<void> {
     const totals = { ...this.current, bytes: Math.max(0, this.current.bytes + bytes) };
-    const operation: Operation = { type: 'put', key: totalsKey, value: sealTotals(totals) };
-    await this.database.write([...operations, operation], { sync: true });
+    await this.database.write([...operations, totalsOperation(totals)], { sync: true });
     this.current = totals;
     this.revision += 1;
   }
@@ -134,8 +134,7 @@ export class ChunkWriter {
     if (deleted.chunks === 0) return noTotals;
     const totals = subtractTotals(this.current, deleted);
     const operations = keys.map((key): Operation => ({ type: 'del', key }));
-    operations.push({ type: 'put', key: totalsKey, value: sealTotals(totals) });
-    await this.database.write(operations, { sync: false });
+    await this.database.write([...operations, totalsOperation(totals)], { sync: false });
     this.current = totals;
     this.revision += 1;
     for (const id of ids) {
@@ -146,8 +145,8 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes `records` to a pack, but for those that are values, and notes in `stored` where the chunks are.
-   * @returns the operations that write the values of the `lacking` chunks
+   * Writes `records` to a pack, but for those that are values, and notes in `stored` where the `lacking` chunks are.
+   * @returns `AppendedBatch.operations`
    */
   private async writeRecords(
     records: readonly PendingRecord[],
@@ -158,7 +157,8 @@ export class ChunkWriter {
     for (const { chunks, written, packed } of records) {
       if (packed) continue;
       const value = new Uint8Array(written); // written when the memory of the record is somebody else's again
-      for (const { id, key } of chunks) {
+      for (const { id } of chunks) {
+        const key = chunkKey(id);
         operations.push({ type: 'put', key, value });
         const chunk = unsealChunk(key, value);
         if (chunk !== undefined) stored.set(id, chunk);
@@ -172,11 +172,10 @@ export class ChunkWriter {
       assert(place !== undefined, 'every record that was appended has a place');
       for (const chunk of chunks) {
         if (!lacking(chunk)) continue;
-        const { id, key, plainLength, storedBytes, within } = chunk;
+        const { id, plainLength, storedBytes, within } = chunk;
         const { pack, offset } = place;
         const encodedLength = bytes.length;
         const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within };
-        operations.push({ type: 'put', key, value: sealLocation(key, location) });
         stored.set(id, { kind: 'packed', location });
       }
     }
@@ -188,7 +187,7 @@ export class ChunkWriter {
   /** What the database has of `chunks`. */
   private async valuesOf(chunks: readonly PendingChunk[]): Promise<ReadonlyMap<PendingChunk, Uint8Array>> {
     const asked = chunks.filter(({ id }) => this.mayHave(id));
-    const values = asked.length === 0 ? [] : await this.database.getMany(asked.map(({ key }) => key));
+    const values = asked.length === 0 ? [] : await this.database.getMany(asked.map(({ id }) => chunkKey(id)));
     const found = new Map<PendingChunk, Uint8Array>();
     for (const [index, chunk] of asked.entries()) {
       const value = values[index];
@@ -205,8 +204,8 @@ export class ChunkWriter {
     const damaged = new Map<PendingChunk, ChunkTotals>();
     for (const [chunk, sealed] of found) {
       const intact =
-        !this.damage.has(chunk.id) && (await this.isWithin(lengths, unsealChunk(chunk.key, sealed)));
-      if (!intact) damaged.set(chunk, totalsOfValue(chunk.key, sealed));
+        !this.damage.has(chunk.id) && (await this.isWithin(lengths, unsealChunk(chunkKey(chunk.id), sealed)));
+      if (!intact) damaged.set(chunk, totalsOfValue(chunkKey(chunk.id), sealed));
     }
     return damaged;
   }
@@ -219,6 +218,20 @@ export class ChunkWriter {
     lengths.set(pack, length);
     return offset + recordHeaderBytes + encodedLength <= length;
   }
+}
+
+/** Where the `stored` chunks lie that are in packs, and `others`. */
+function* operationsOf(
+  stored: ReadonlyMap<ChunkId, StoredChunk>,
+  others: readonly Operation[],
+): Generator<Operation> {
+  const sealer = new LocationSealer();
+  for (const [id, chunk] of stored) if (chunk.kind === 'packed') yield sealer.put(id, chunk.location);
+  yield* others;
+}
+
+function totalsOperation(totals: ChunkTotals): Operation {
+  return { type: 'put', key: totalsKey, value: sealTotals(totals) };
 }
 
 function totalsOf(chunks: readonly PendingChunk[]): ChunkTotals {

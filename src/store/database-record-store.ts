@@ -1,7 +1,7 @@
 /** Records over the database. Commits go through the write queue, so that they come after the chunks they speak of. */
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
-import { recordKey, recordKeyText, recordRange } from './key.js';
+import { recordKey, recordKeyBytes, recordKeyText, recordRange, writeRecordKey } from './key.js';
 import {
   commitBytesMax,
   type RecordChange,
@@ -9,10 +9,13 @@ import {
   type RecordStore,
   type RecordsOptions,
 } from './record-store.js';
-import { sealValue, unsealValue } from './sealed-value.js';
+import { Sealer, sealBytes, unsealValue } from './sealed-value.js';
 
 /** Writes `operations` after all that was put before; `durable` as in `RecordStore.commit`. */
-export type WriteInOrder = (operations: readonly Operation[], options: { durable: boolean }) => Promise<void>;
+export type WriteInOrder = (
+  operations: Iterable<Operation> | undefined,
+  options: { durable: boolean },
+) => Promise<void>;
 
 export class DatabaseRecordStore implements RecordStore {
   constructor(
@@ -41,26 +44,28 @@ export class DatabaseRecordStore implements RecordStore {
   }
 
   async commit(changes: readonly RecordChange[], options: { durable: boolean }): Promise<void> {
-    const operations = changes.map(operationOf);
-    const bytes = operations.reduce((sum, operation) => sum + sizeOf(operation), 0);
+    const bytes = changes.reduce((sum, change) => sum + sizeOf(change), 0);
     if (bytes > commitBytesMax) {
       throw new ShoalError('LIMIT', `One commit may hold ${commitBytesMax} bytes, not ${bytes}: divide it.`, {
         data: { bytes },
       });
     }
-    await this.write(operations, options);
+    await this.write(changes.length === 0 ? undefined : operationsOf(changes), options);
   }
 }
 
-function operationOf(change: RecordChange): Operation {
-  const key = recordKey(change.kind, change.key);
-  return 'delete' in change
-    ? { type: 'del', key }
-    : { type: 'put', key, value: sealValue(key, change.value) };
+/** Each is good until the next one is taken. */
+function* operationsOf(changes: readonly RecordChange[]): Generator<Operation> {
+  const sealer = new Sealer();
+  for (const change of changes) {
+    const { kind, key } = change;
+    if ('delete' in change) yield { type: 'del', key: recordKey(kind, key) };
+    else yield sealer.put(recordKeyBytes(kind, key), (into) => writeRecordKey(kind, key, into), change.value);
+  }
 }
 
-function sizeOf(operation: Operation): number {
-  return operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+function sizeOf(change: RecordChange): number {
+  return recordKeyBytes(change.kind, change.key) + ('delete' in change ? 0 : sealBytes + change.value.length);
 }
 
 function damagedRecord(kind: RecordKind, key: string): ShoalError {

@@ -21,8 +21,11 @@ export interface Database {
   /** Whether there is a value, for each of `keys`; one that cannot be read does not count. */
   hasMany(keys: readonly Uint8Array[]): Promise<boolean[]>;
 
-  /** All operations or none. @param options - `sync`: on the disk when this resolves, with nothing said of earlier writes */
-  write(operations: readonly Operation[], options: { sync: boolean }): Promise<void>;
+  /**
+   * All operations or none. They are taken one by one and their bytes copied: the next may lie in the same memory.
+   * @param options - `sync`: on the disk when this resolves, with nothing said of earlier writes
+   */
+  write(operations: Iterable<Operation>, options: { sync: boolean }): Promise<void>;
 
   /** Keys and values of a range as they are now. @throws ShoalError STORE_DAMAGED at the end if a part could not be read */
   entries(range: KeyRange): AsyncGenerator<[key: Uint8Array, value: Uint8Array]>;

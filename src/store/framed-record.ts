@@ -73,7 +73,7 @@ export function pendingRecord({ codec, chunks, bytes }: FramedRecord): PendingRe
   const places = codec === 'run' ? placesIn(lengths) : [];
   const pending = chunks.map(({ id, plainLength }, index) => {
     const [storedBytes, within] = [shares[index] as number, places[index] ?? 0];
-    return { id, key: chunkKey(id), plainLength, storedBytes, within };
+    return { id, plainLength, storedBytes, within };
   });
   return { codec, chunks: pending, bytes, written, packed };
 }

@@ -14,6 +14,7 @@ export interface KeyRange {
 }
 
 const chunkTable = 0x63; // 'c'
+export const chunkKeyBytes = 1 + chunkIdBytes;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -41,26 +42,41 @@ export function packNumberOfKey(key: Uint8Array): number | undefined {
 }
 
 export function chunkKey(id: ChunkId): Uint8Array {
-  const key = Buffer.allocUnsafe(1 + chunkIdBytes);
-  key[0] = chunkTable;
-  key.write(id, 1, 'hex');
+  const key = Buffer.allocUnsafe(chunkKeyBytes);
+  writeChunkKey(id, key);
   return key;
+}
+
+/** @returns its length */
+export function writeChunkKey(id: ChunkId, into: Buffer): number {
+  into[0] = chunkTable;
+  return 1 + into.write(id, 1, 'hex');
 }
 
 /** The id in a key out of `chunkRange`; undefined if the key has been damaged. */
 export function chunkIdOfKey(key: Uint8Array): ChunkId | undefined {
-  return key.length === 1 + chunkIdBytes ? chunkIdFromBytes(key.subarray(1)) : undefined;
+  return key.length === chunkKeyBytes ? chunkIdFromBytes(key.subarray(1)) : undefined;
 }
 
 /** @throws AssertionError if `key` is too long or has no UTF-8 form: the caller's fault */
 export function recordKey(kind: RecordKind, key: string): Uint8Array {
-  assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
-  const bytes = Buffer.from(`r${kind}/${key}`);
-  assert(
-    bytes.length <= recordKeyBytesMax,
-    `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes.length}`,
-  );
+  const bytes = Buffer.allocUnsafe(recordKeyBytes(kind, key));
+  writeRecordKey(kind, key, bytes);
   return bytes;
+}
+
+/** Of the key in the database. @throws AssertionError as `recordKey` */
+export function recordKeyBytes(kind: RecordKind, key: string): number {
+  assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
+  const bytes = Buffer.byteLength(key);
+  assert(bytes <= recordKeyBytesMax, `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes}`);
+  return 2 + kind.length + bytes;
+}
+
+/** @returns its length */
+export function writeRecordKey(kind: RecordKind, key: string, into: Buffer): number {
+  const front = into.write(`r${kind}/`, 'latin1');
+  return front + into.write(key, front);
 }
 
 /** The records of a kind, from the key `from` up to, and without, `below`. */

@@ -160,7 +160,7 @@ export class LevelDatabase implements Database {
     return (await this.getMany(keys)).map((value) => value !== undefined && value.length > 0);
   }
 
-  async write(operations: readonly Operation[], options: { sync: boolean }): Promise<void> {
+  async write(operations: Iterable<Operation>, options: { sync: boolean }): Promise<void> {
     try {
       const batch = this.level.batch();
       for (const operation of operations) {

@@ -86,7 +86,7 @@ export class Store implements OpenStore {
       },
       finish: (batches) => writer.finish(batches),
     });
-    const sync = (): Promise<void> => this.writeInOrder([], { durable: true });
+    const sync = (): Promise<void> => this.writeInOrder(undefined, { durable: true });
     this.chunkStore = new DatabaseChunkStore({ ...parts, queue: this.queue, writer, damage, sync });
     this.chunks = this.chunkStore;
     this.recordStore = new DatabaseRecordStore(database, (operations, options) =>
@@ -190,10 +190,13 @@ export class Store implements OpenStore {
     }
   }
 
-  private writeInOrder(operations: readonly Operation[], { durable }: { durable: boolean }): Promise<void> {
+  private writeInOrder(
+    operations: Iterable<Operation> | undefined,
+    { durable }: { durable: boolean },
+  ): Promise<void> {
     return this.queue.step(async () => {
       if (durable && this.unsynced) await this.syncNow();
-      if (operations.length === 0) return;
+      if (operations === undefined) return;
       if (!durable) this.unsynced = true;
       await this.database.write(operations, { sync: durable });
     });

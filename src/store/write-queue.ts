@@ -22,7 +22,6 @@ import type { RecordCodec } from './pack-location.js';
 /** A chunk on its way into the store. */
 export interface PendingChunk {
   readonly id: ChunkId;
-  readonly key: Uint8Array;
   readonly plainLength: number;
   /** What it takes of what is written. */
   readonly storedBytes: number;

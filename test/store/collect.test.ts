@@ -15,7 +15,7 @@ import { SeededChoice } from '../support/seeded-choice.js';
 import { bundledSample, packBytesMax, sampleOf } from './collect-sample.js';
 import { giveTogether, type SampleChunk, sampleChunk } from './sample-chunk.js';
 import { scratchDirectory } from './scratch.js';
-import { Power, PowerCut, VolatileDatabase, VolatilePacks } from './volatile-disk.js';
+import { copiesOf, Power, PowerCut, VolatileDatabase, VolatilePacks } from './volatile-disk.js';
 
 const seed = Number(process.env.SHOAL_SEED ?? 20_260_301);
 class Disk {
@@ -267,7 +267,8 @@ describe('beside others', () => {
     const found: boolean[] = [];
     const write = disk.database.write.bind(disk.database);
     let putting: Promise<void> | undefined;
-    disk.database.write = async (operations, options) => {
+    disk.database.write = async (borrowed, options) => {
+      const operations = copiesOf(borrowed);
       if (operations.some(({ type }) => type === 'del') && putting === undefined) {
         found.push(await store.chunks.has(id), (await store.chunks.get(id)) !== undefined);
         putting = store.chunks.put(id, encoded);

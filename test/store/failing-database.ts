@@ -28,15 +28,18 @@ export class FailingDatabase implements Database {
     return keys.map((key) => this.values.has(textOf(key)));
   }
 
-  async write(operations: readonly Operation[], options: { sync: boolean }): Promise<void> {
+  async write(operations: Iterable<Operation>, options: { sync: boolean }): Promise<void> {
     await this.gate();
+    const keys: string[] = [];
     let bytes = 0;
     for (const operation of operations) {
-      if (operation.type === 'del') this.values.delete(textOf(operation.key));
-      else this.values.set(textOf(operation.key), operation.value);
+      const key = textOf(operation.key);
+      if (operation.type === 'del') this.values.delete(key);
+      else this.values.set(key, Uint8Array.from(operation.value));
+      keys.push(key);
       bytes += operation.type === 'put' ? operation.value.length : 0;
     }
-    this.writes.push({ keys: operations.map(({ key }) => textOf(key)), bytes, sync: options.sync });
+    this.writes.push({ keys, bytes, sync: options.sync });
   }
 
   async *entries(range: KeyRange): AsyncGenerator<[Uint8Array, Uint8Array]> {

@@ -5,11 +5,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseChunkId } from '../../src/chunking/index.js';
-import { unsealChunk } from '../../src/store/chunk-value.js';
+import { LocationSealer, sealLocation, unsealChunk } from '../../src/store/chunk-value.js';
 import { sealFormat } from '../../src/store/format.js';
 import { frameCopy } from '../../src/store/framed-record.js';
 import { chunkKey, recordKey } from '../../src/store/key.js';
-import { sealValue, unsealValue } from '../../src/store/sealed-value.js';
+import { Sealer, sealValue, unsealValue } from '../../src/store/sealed-value.js';
 import { sealTotals, unsealTotals } from '../../src/store/totals.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -33,6 +33,48 @@ it('does not open a value with any one bit flipped, any tail cut, or under anoth
       expect(unsealValue(key, flipped)).toBeUndefined();
       expect(unsealValue(key, sealed.subarray(0, place % sealed.length))).toBeUndefined();
       if (hex(otherKey) !== hex(key)) expect(unsealValue(otherKey, sealed)).toBeUndefined();
+    }),
+  );
+});
+
+it('seals one value after another as it seals each alone, of whatever lengths', () => {
+  const lengthy = fc.oneof(bytes, fc.uint8Array({ minLength: 400, maxLength: 2000 }));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(bytes, lengthy)), (values) => {
+      const sealer = new Sealer();
+      for (const [key, body] of values) {
+        const writeKey = (into: Buffer): number => {
+          into.set(key);
+          return key.length;
+        };
+        const operation = sealer.put(key.length + (body.length % 7), writeKey, body);
+        expect(hex(operation.key)).toBe(hex(key));
+        expect('value' in operation && hex(operation.value)).toBe(hex(sealValue(key, body)));
+      }
+    }),
+  );
+});
+
+it('says where chunks lie as it says it of one', () => {
+  const number = fc.nat({ max: 2 ** 32 - 1 });
+  const location = fc.record({
+    codec: fc.constantFrom('raw', 'zstd', 'bundle', 'run'),
+    pack: number,
+    offset: number,
+    plainLength: number,
+    encodedLength: number,
+    storedBytes: number,
+    within: number,
+  });
+  const id = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((seed) => parseChunkId(hex(seed)));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(id, location)), (places) => {
+      const sealer = new LocationSealer();
+      for (const [one, where] of places) {
+        const operation = sealer.put(one, where);
+        expect(hex(operation.key)).toBe(hex(chunkKey(one)));
+        expect('value' in operation && hex(operation.value)).toBe(hex(sealLocation(chunkKey(one), where)));
+      }
     }),
   );
 });

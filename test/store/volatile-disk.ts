@@ -52,8 +52,9 @@ export class VolatileDatabase implements Database {
     return keys.map((key) => this.values.has(textOf(key)));
   }
 
-  async write(operations: readonly Operation[], { sync }: { sync: boolean }): Promise<void> {
+  async write(borrowed: Iterable<Operation>, { sync }: { sync: boolean }): Promise<void> {
     this.power.use();
+    const operations = copiesOf(borrowed);
     this.log.push({ operations, durable: sync });
     perform(this.values, operations);
   }
@@ -85,6 +86,16 @@ export class VolatileDatabase implements Database {
     this.base = new Map(this.values);
     this.log = [];
   }
+}
+
+/** Operations that stay as they are: those of a write may lie in the same memory. */
+export function copiesOf(operations: Iterable<Operation>): Operation[] {
+  return Array.from(operations, (operation) => {
+    const key = Uint8Array.from(operation.key);
+    return operation.type === 'del'
+      ? { type: 'del', key }
+      : { type: 'put', key, value: Uint8Array.from(operation.value) };
+  });
 }
 
 function perform(values: Map<string, Uint8Array>, operations: readonly Operation[]): void {
