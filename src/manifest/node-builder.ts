@@ -23,22 +23,40 @@ export type TreeKey = Uint8Array;
 const bitsALevel = 6;
 const encoder = new TextEncoder();
 
+/** Which paths end nodes. */
+export class NodeEnds {
+  /** The key of the tree, and room for a path behind it. */
+  readonly #material: Uint8Array;
+  readonly #pathPart: Uint8Array;
+  /** Its fronts, by the length of the path: thousands are asked for, and few lengths are. */
+  readonly #fronts: Uint8Array[] = [];
+
+  constructor(key: TreeKey) {
+    this.#material = new Uint8Array(key.length + pathBytesMax);
+    this.#material.set(key);
+    this.#pathPart = this.#material.subarray(key.length);
+  }
+
+  /** Whether `path` ends a node of `level`, whatever comes before and after. */
+  isEnd(path: RelPath, level: number): boolean {
+    const { written } = encoder.encodeInto(path, this.#pathPart);
+    this.#fronts[written] ??= this.#material.subarray(0, this.#pathPart.byteOffset + written);
+    return leadingZeroBits(hashBytes(this.#fronts[written])) >= bitsALevel * level;
+  }
+}
+
 export class NodeBuilder {
   /** What was made, in order. */
   readonly made: ChildItem[] = [];
   readonly #level: number;
-  /** The key of the tree, and room for a path behind it. */
-  readonly #material: Uint8Array;
-  readonly #pathPart: Uint8Array;
+  readonly #ends: NodeEnds;
   readonly #reader: TreeReader;
   #items: Item[] = [];
   #bytes = nodeOverheadBytes;
 
-  constructor(level: number, key: TreeKey, reader: TreeReader) {
+  constructor(level: number, ends: NodeEnds, reader: TreeReader) {
     this.#level = level;
-    this.#material = new Uint8Array(key.length + pathBytesMax);
-    this.#material.set(key);
-    this.#pathPart = this.#material.subarray(key.length);
+    this.#ends = ends;
     this.#reader = reader;
   }
 
@@ -61,11 +79,9 @@ export class NodeBuilder {
     }
   }
 
-  /** Whether `path` ends a node of this level, whatever comes before and after. */
+  /** Whether `path` ends a node of this level. */
   endsNode(path: RelPath): boolean {
-    const { written } = encoder.encodeInto(path, this.#pathPart);
-    const material = this.#material.subarray(0, this.#material.length - this.#pathPart.length + written);
-    return leadingZeroBits(hashBytes(material)) >= bitsALevel * this.#level;
+    return this.#ends.isEnd(path, this.#level);
   }
 
   /** Ends the node being built, if there is one. */
@@ -81,10 +97,6 @@ export class NodeBuilder {
 }
 
 function leadingZeroBits(bytes: Uint8Array): number {
-  let bits = 0;
-  for (const byte of bytes) {
-    if (byte !== 0) return bits + Math.clz32(byte) - 24;
-    bits += 8;
-  }
-  return bits;
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first < 0 ? 8 * bytes.length : 8 * first + Math.clz32(bytes[first] as number) - 24;
 }

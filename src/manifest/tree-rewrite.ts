@@ -6,7 +6,7 @@
 import type { ChunkId } from '../chunking/index.js';
 import { LevelCursor } from './level-cursor.js';
 import type { ChildItem, Item, Node } from './node.js';
-import { NodeBuilder, type TreeKey } from './node-builder.js';
+import { NodeBuilder, type NodeEnds } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import type { TreeReader } from './tree-reader.js';
 
@@ -18,7 +18,7 @@ export interface Change {
 
 export interface RewriteContext {
   readonly reader: TreeReader;
-  readonly key: TreeKey;
+  readonly ends: NodeEnds;
 }
 
 /**
@@ -33,7 +33,7 @@ export async function rewrite(
   const height = (await context.reader.root(root)).level;
   let pending = changes;
   for (let level = 1; pending.length > 0; level++) {
-    const builder = new NodeBuilder(level, context.key, context.reader);
+    const builder = new NodeBuilder(level, context.ends, context.reader);
     const cursor = level <= height ? await LevelCursor.open(context.reader, root, level) : undefined;
     const gone = await new LevelRewrite(builder, cursor, pending).run();
     // From the old root's level on, whatever was there has been rewritten: what was made is all there is.

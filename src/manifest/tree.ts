@@ -6,14 +6,14 @@
 import type { ChunkId } from '../chunking/index.js';
 import type { Entry } from './entry.js';
 import { type LeafHead, leafItem, nodeOf, type Totals } from './node.js';
-import type { TreeKey } from './node-builder.js';
+import { NodeEnds, type TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
 import { type EntryRange, type HeadRange, type NodeStore, TreeReader } from './tree-reader.js';
 import { rewrite } from './tree-rewrite.js';
 
 export class Tree {
-  readonly #key: TreeKey;
+  readonly #ends: NodeEnds;
   readonly #reader: TreeReader;
 
   /**
@@ -21,7 +21,7 @@ export class Tree {
    * @param key - 32 bytes derived from the share id; trees of different keys have different shapes
    */
   constructor(nodes: NodeStore, key: TreeKey) {
-    this.#key = key;
+    this.#ends = new NodeEnds(key);
     this.#reader = new TreeReader(nodes);
   }
 
@@ -70,7 +70,7 @@ export class Tree {
       const entry = changes.get(key);
       return { key, item: entry && leafItem(entry) };
     });
-    const context = { reader: this.#reader, key: this.#key };
+    const context = { reader: this.#reader, ends: this.#ends };
     return (await rewrite(context, root, items)) ?? (await this.emptyRoot());
   }
 }

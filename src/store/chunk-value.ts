@@ -62,7 +62,7 @@ export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Arra
 
 /** Puts the same values, one after another: an operation is good until the next one is made. */
 export class LocationSealer {
-  private readonly sealer = new Sealer();
+  private readonly sealer = new Sealer(chunkKeyBytes);
   private readonly bodies: Record<RecordCodec, Buffer> = {
     raw: Buffer.alloc(locationBytes.raw),
     zstd: Buffer.alloc(locationBytes.zstd),
@@ -73,7 +73,7 @@ export class LocationSealer {
   put(id: ChunkId, location: PackLocation): Operation {
     const body = this.bodies[location.codec];
     writeLocation(location, body);
-    return this.sealer.put(chunkKeyBytes, (into) => writeChunkKey(id, into), body);
+    return this.sealer.put((into) => writeChunkKey(id, into), body);
   }
 }
 

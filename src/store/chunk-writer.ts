@@ -11,12 +11,13 @@ import type { DamageList } from './damage-list.js';
 import type { Database, Operation } from './database.js';
 import { IdFilter } from './id-filter.js';
 import { chunkKey, chunkRange, packStateKey, totalsKey } from './key.js';
+import type { RecordPlace } from './pack-location.js';
 import { recordHeaderBytes } from './pack-record.js';
 import { sealPackState } from './pack-state.js';
 import type { Packs } from './packs.js';
 import { RecentLocations } from './recent-locations.js';
 import { addTotals, noTotals, sealTotals, subtractTotals, unsealTotals } from './totals.js';
-import type { AppendedChunks, PendingChunk, PendingRecord } from './write-queue.js';
+import type { AppendedChunks, PendingChunk, PendingRecord, PlacedChunk } from './write-queue.js';
 
 /** A batch whose records are in a pack, and that the database does not know of. */
 export interface AppendedBatch extends AppendedChunks {
@@ -78,10 +79,9 @@ export class ChunkWriter {
     const replaced = await this.damaged(found);
     const lacking = (chunk: PendingChunk): boolean => !found.has(chunk) || replaced.has(chunk);
     return async () => {
-      const stored = new Map<ChunkId, StoredChunk>();
       const wanted = records.filter((record) => record.chunks.some(lacking));
-      const operations = await this.writeRecords(wanted, lacking, stored);
-      return { added: chunks.filter((chunk) => !found.has(chunk)), replaced, operations, stored };
+      const added = chunks.filter((chunk) => !found.has(chunk));
+      return { added, replaced, ...(await this.writeRecords(wanted, lacking)) };
     };
   }
 
@@ -89,25 +89,25 @@ export class ChunkWriter {
   async finish(batches: readonly AppendedBatch[]): Promise<void> {
     // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
     // Such a chunk would count as a duplicate when it comes again, and be lost for good.
-    const hasRecords = ({ stored }: AppendedBatch): boolean =>
-      [...stored.values()].some(({ kind }) => kind === 'packed');
+    const hasRecords = ({ placed }: AppendedBatch): boolean =>
+      placed.some(({ stored }) => stored.kind === 'packed');
     if (batches.some(hasRecords)) await this.packs.sync();
     for (const batch of batches) await this.tell(batch);
   }
 
   /** Tells the database of a batch, and the totals with it: all or none. */
-  private async tell({ added, replaced, operations, stored }: AppendedBatch): Promise<void> {
+  private async tell({ added, replaced, operations, placed }: AppendedBatch): Promise<void> {
     if (operations.length === 0) return;
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
     const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
     for (const { id } of added) this.written?.add(id);
-    await this.database.write(operationsOf(stored, [...operations, totalsOperation(totals)]), {
+    await this.database.write(operationsOf(placed, [...operations, totalsOperation(totals)]), {
       sync: false,
     });
     this.current = totals;
     this.revision += 1;
     for (const { id } of replaced.keys()) this.damage.forget(id);
-    for (const [id, chunk] of stored) if (chunk.kind === 'packed') this.recent.note(id, chunk.location);
+    for (const { id, stored } of placed) if (stored.kind === 'packed') this.recent.note(id, stored.location);
   }
 
   /**
@@ -145,14 +145,14 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes `records` to a pack, but for those that are values, and notes in `stored` where the `lacking` chunks are.
-   * @returns `AppendedBatch.operations`
+   * Writes `records` to a pack, but for those that are values.
+   * @returns where the `lacking` chunks are, and what is to be told of that
    */
   private async writeRecords(
     records: readonly PendingRecord[],
     lacking: (chunk: PendingChunk) => boolean,
-    stored: Map<ChunkId, StoredChunk>,
-  ): Promise<Operation[]> {
+  ): Promise<Pick<AppendedBatch, 'placed' | 'operations'>> {
+    const placed: PlacedChunk[] = [];
     const operations: Operation[] = [];
     for (const { chunks, written, packed } of records) {
       if (packed) continue;
@@ -160,28 +160,21 @@ export class ChunkWriter {
       for (const { id } of chunks) {
         const key = chunkKey(id);
         operations.push({ type: 'put', key, value });
-        const chunk = unsealChunk(key, value);
-        if (chunk !== undefined) stored.set(id, chunk);
+        const stored = unsealChunk(key, value);
+        if (stored !== undefined) placed.push({ id, stored });
       }
     }
     const packed = records.filter((record) => record.packed);
-    if (packed.length === 0) return operations;
+    if (packed.length === 0) return { placed, operations };
     const places = await this.packs.append(packed.map(({ written }) => written));
-    for (const [index, { codec, chunks, bytes }] of packed.entries()) {
+    for (const [index, record] of packed.entries()) {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');
-      for (const chunk of chunks) {
-        if (!lacking(chunk)) continue;
-        const { id, plainLength, storedBytes, within } = chunk;
-        const { pack, offset } = place;
-        const encodedLength = bytes.length;
-        const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within };
-        stored.set(id, { kind: 'packed', location });
-      }
+      for (const chunk of record.chunks) if (lacking(chunk)) placed.push(packedChunk(chunk, record, place));
     }
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
     operations.push(...this.packs.takeNotes());
-    return operations;
+    return { placed, operations };
   }
 
   /** What the database has of `chunks`. */
@@ -220,13 +213,20 @@ export class ChunkWriter {
   }
 }
 
-/** Where the `stored` chunks lie that are in packs, and `others`. */
-function* operationsOf(
-  stored: ReadonlyMap<ChunkId, StoredChunk>,
-  others: readonly Operation[],
-): Generator<Operation> {
+function packedChunk(
+  { id, plainLength, storedBytes, within }: PendingChunk,
+  { codec, bytes }: PendingRecord,
+  { pack, offset }: RecordPlace,
+): PlacedChunk {
+  const encodedLength = bytes.length;
+  const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within };
+  return { id, stored: { kind: 'packed', location } };
+}
+
+/** Where those chunks lie that are in packs, and `others`. */
+function* operationsOf(placed: readonly PlacedChunk[], others: readonly Operation[]): Generator<Operation> {
   const sealer = new LocationSealer();
-  for (const [id, chunk] of stored) if (chunk.kind === 'packed') yield sealer.put(id, chunk.location);
+  for (const { id, stored } of placed) if (stored.kind === 'packed') yield sealer.put(id, stored.location);
   yield* others;
 }
 

@@ -1,7 +1,14 @@
 /** Records over the database. Commits go through the write queue, so that they come after the chunks they speak of. */
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
-import { recordKey, recordKeyBytes, recordKeyText, recordRange, writeRecordKey } from './key.js';
+import {
+  databaseKeyBytesMax,
+  recordKey,
+  recordKeyBytes,
+  recordKeyText,
+  recordRange,
+  writeRecordKey,
+} from './key.js';
 import {
   commitBytesMax,
   type RecordChange,
@@ -56,11 +63,11 @@ export class DatabaseRecordStore implements RecordStore {
 
 /** Each is good until the next one is taken. */
 function* operationsOf(changes: readonly RecordChange[]): Generator<Operation> {
-  const sealer = new Sealer();
+  const sealer = new Sealer(databaseKeyBytesMax);
   for (const change of changes) {
     const { kind, key } = change;
     if ('delete' in change) yield { type: 'del', key: recordKey(kind, key) };
-    else yield sealer.put(recordKeyBytes(kind, key), (into) => writeRecordKey(kind, key, into), change.value);
+    else yield sealer.put((into) => writeRecordKey(kind, key, into), change.value);
   }
 }
 

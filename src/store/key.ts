@@ -15,6 +15,8 @@ export interface KeyRange {
 
 const chunkTable = 0x63; // 'c'
 export const chunkKeyBytes = 1 + chunkIdBytes;
+/** Longest key of a record: what stands before its own is shorter than this. */
+export const databaseKeyBytesMax = 16 + recordKeyBytesMax;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -70,7 +72,7 @@ export function recordKeyBytes(kind: RecordKind, key: string): number {
   assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
   const bytes = Buffer.byteLength(key);
   assert(bytes <= recordKeyBytesMax, `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes}`);
-  return 2 + kind.length + bytes;
+  return `r${kind}/`.length + bytes;
 }
 
 /** @returns its length */

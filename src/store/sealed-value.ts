@@ -11,8 +11,6 @@ import type { Operation } from './database.js';
 
 const sealVersion = 1;
 const versionBytes = Uint8Array.of(sealVersion);
-/** Of the memory of a sealer: longer than any but a long path needs. */
-const sealerBytesMin = 512;
 /** Bytes that a seal adds to a body. */
 export const sealBytes = 5;
 
@@ -43,12 +41,12 @@ export class Sealer {
   private whole = this.covered;
   private value = this.sealed;
 
-  /**
-   * @param keyBytes - most that `writeKey` writes
-   * @param writeKey - writes the key to the front of what it is given, and returns its length
-   */
-  put(keyBytes: number, writeKey: (into: Buffer) => number, body: Uint8Array): Operation {
-    this.reserve(keyBytes, body.length);
+  /** @param keyBytesMax - of the longest key */
+  constructor(private readonly keyBytesMax: number) {}
+
+  /** @param writeKey - writes the key to the front of what it is given, and returns its length */
+  put(writeKey: (into: Buffer) => number, body: Uint8Array): Operation {
+    this.reserve(body.length);
     const bodyAt = writeKey(this.covered) + 1;
     this.key = front(this.covered, bodyAt - 1, this.key);
     this.whole = front(this.covered, bodyAt + body.length, this.whole);
@@ -61,11 +59,11 @@ export class Sealer {
     return { type: 'put', key: this.key, value: this.value };
   }
 
-  private reserve(keyBytes: number, bodyBytes: number): void {
-    const bytes = keyBytes + sealBytes + bodyBytes;
+  private reserve(bodyBytes: number): void {
+    const bytes = this.keyBytesMax + sealBytes + bodyBytes;
     if (bytes <= this.covered.length) return;
-    this.covered = Buffer.alloc(Math.max(sealerBytesMin, bytes));
-    this.sealed = Buffer.alloc(this.covered.length);
+    this.covered = Buffer.alloc(bytes);
+    this.sealed = Buffer.alloc(bytes);
     [this.key, this.whole, this.value] = [this.covered, this.covered, this.sealed];
   }
 }

@@ -40,10 +40,16 @@ export interface PendingRecord {
   readonly packed: boolean;
 }
 
+/** Where a chunk is now: not in the memory of a record. */
+export interface PlacedChunk {
+  readonly id: ChunkId;
+  readonly stored: StoredChunk;
+}
+
 /** What was appended of a batch. */
 export interface AppendedChunks {
-  /** Where they are now: none in the memory of a record. A chunk that is not among them was there before. */
-  readonly stored: ReadonlyMap<ChunkId, StoredChunk>;
+  /** A chunk that is not among them was there before. */
+  readonly placed: readonly PlacedChunk[];
 }
 
 /** Writes batches of records, no chunk in two of them, each batch all or none, in three parts. */
@@ -280,12 +286,9 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
 
   private noteAppended(records: readonly PendingRecord[], batch: AppendedBatch<Appended>): void {
     if (this.failure !== undefined) return;
+    for (const { id, stored } of batch.result.placed) this.onTheirWay.set(id, stored);
     for (const record of records) {
-      for (const { id } of record.chunks) {
-        const stored = batch.result.stored.get(id);
-        if (stored === undefined) this.onTheirWay.delete(id);
-        else this.onTheirWay.set(id, stored);
-      }
+      for (const { id } of record.chunks) if (this.onTheirWay.get(id) === record) this.onTheirWay.delete(id); // it was there before
       this.bytes -= cost(record);
     }
     this.appended.push(batch);
@@ -295,7 +298,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   }
 
   private leave({ result, bytes }: AppendedBatch<Appended>): void {
-    for (const id of result.stored.keys()) this.onTheirWay.delete(id);
+    for (const { id } of result.placed) this.onTheirWay.delete(id);
     this.unfinishedBytes -= bytes;
     this.unfinished--;
     this.wake();

@@ -7,10 +7,9 @@ import { describe, expect, it } from 'vitest';
 import type { ChunkId } from '../../src/chunking/index.js';
 import { compareRelPath, type Entry, type RelPath, sameEntry, Tree } from '../../src/manifest/index.js';
 import { decodeNode, nodeBytesMax } from '../../src/manifest/node.js';
-import { NodeBuilder } from '../../src/manifest/node-builder.js';
-import { TreeReader } from '../../src/manifest/tree-reader.js';
+import { NodeEnds } from '../../src/manifest/node-builder.js';
 import { runs } from '../support/seed.js';
-import { fileEntry, MemoryNodes, memoryTree, path, treeKey } from './memory-nodes.js';
+import { fileEntry, memoryTree, path, treeKey } from './memory-nodes.js';
 
 type Model = Map<RelPath, Entry>;
 
@@ -89,8 +88,8 @@ describe('the shape of a tree', () => {
   it('depends on its entries also where a node that was cut for its size gets another end', async () => {
     const { tree, nodes } = memoryTree();
     const deep = `${longName}/`.repeat(15);
-    const builder = new NodeBuilder(1, treeKey, new TreeReader(new MemoryNodes()));
-    const endsNode = (name: string): boolean => builder.endsNode(path(`${deep}${name}`));
+    const ends = new NodeEnds(treeKey);
+    const endsNode = (name: string): boolean => ends.isEnd(path(`${deep}${name}`), 1);
     const names = Array.from({ length: 100 }, (_, i) => `${1000 + i}`).filter((name) => !endsNode(name));
     const entries = names.map((name) => fileEntry(`${deep}${name}`, 'x'));
     const root = await build(tree, entries);

@@ -328,7 +328,7 @@ it('knows where a chunk is from its append to the end of its batch, and forgets 
   const place = { kind: 'inline', encoded: added.encoded } as const;
   const [appended, onTheDisk] = [gate(), gate()];
   const queue = new WriteQueue({
-    lookUp: async () => async () => ({ stored: new Map([[added.id, place]]) }),
+    lookUp: async () => async () => ({ placed: [{ id: added.id, stored: place }] }),
     finish: () => {
       appended.open();
       return onTheDisk.wait();
