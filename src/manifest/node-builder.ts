@@ -40,7 +40,10 @@ export class NodeEnds {
   /** Whether `path` ends a node of `level`, whatever comes before and after. */
   isEnd(path: RelPath, level: number): boolean {
     const { written } = encoder.encodeInto(path, this.#pathPart);
-    this.#fronts[written] ??= this.#material.subarray(0, this.#pathPart.byteOffset + written);
+    this.#fronts[written] ??= this.#material.subarray(
+      0,
+      this.#material.length - this.#pathPart.length + written,
+    );
     return leadingZeroBits(hashBytes(this.#fronts[written])) >= bitsALevel * level;
   }
 }

@@ -1,24 +1,18 @@
 /** Records over the database. Commits go through the write queue, so that they come after the chunks they speak of. */
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
-import {
-  databaseKeyBytesMax,
-  recordKey,
-  recordKeyBytes,
-  recordKeyText,
-  recordRange,
-  writeRecordKey,
-} from './key.js';
+import { recordKey, recordKeyBytes, recordKeyText, recordRange, writeRecordKey } from './key.js';
 import {
   commitBytesMax,
   type RecordChange,
   type RecordKind,
   type RecordStore,
   type RecordsOptions,
+  recordKeyBytesMax,
 } from './record-store.js';
 import { Sealer, sealBytes, unsealValue } from './sealed-value.js';
 
-/** Writes `operations` after all that was put before; `durable` as in `RecordStore.commit`. */
+/** Writes `operations`, if there are any, after all that was put before; `durable` as in `RecordStore.commit`. */
 export type WriteInOrder = (
   operations: Iterable<Operation> | undefined,
   options: { durable: boolean },
@@ -63,7 +57,7 @@ export class DatabaseRecordStore implements RecordStore {
 
 /** Each is good until the next one is taken. */
 function* operationsOf(changes: readonly RecordChange[]): Generator<Operation> {
-  const sealer = new Sealer(databaseKeyBytesMax);
+  const sealer = new Sealer(recordKeyBytesMax);
   for (const change of changes) {
     const { kind, key } = change;
     if ('delete' in change) yield { type: 'del', key: recordKey(kind, key) };

@@ -15,8 +15,6 @@ export interface KeyRange {
 
 const chunkTable = 0x63; // 'c'
 export const chunkKeyBytes = 1 + chunkIdBytes;
-/** Longest key of a record: what stands before its own is shorter than this. */
-export const databaseKeyBytesMax = 16 + recordKeyBytesMax;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -67,12 +65,12 @@ export function recordKey(kind: RecordKind, key: string): Uint8Array {
   return bytes;
 }
 
-/** Of the key in the database. @throws AssertionError as `recordKey` */
+/** Length of `recordKey`. @throws AssertionError as that */
 export function recordKeyBytes(kind: RecordKind, key: string): number {
   assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
-  const bytes = Buffer.byteLength(key);
+  const bytes = `r${kind}/`.length + Buffer.byteLength(key);
   assert(bytes <= recordKeyBytesMax, `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes}`);
-  return `r${kind}/`.length + bytes;
+  return bytes;
 }
 
 /** @returns its length */

@@ -45,7 +45,7 @@ export interface RecordStore {
   records(kind: RecordKind, options?: RecordsOptions): AsyncGenerator<[key: string, value: Uint8Array]>;
 
   /**
-   * All of `changes` or none, after every chunk put before and every commit begun before. Values must stay
+   * All of `changes` or none, after every chunk put before and every commit begun before. They must stay
    * as they are until it resolves.
    * @param options - `durable`: survives a power cut, and so does every chunk put before; otherwise it survives `kill -9`
    * @throws ShoalError STORE_FAILED (or STORE_DAMAGED) once any write has failed; LIMIT beyond `commitBytesMax`; CANCELLED after `close`

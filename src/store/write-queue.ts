@@ -288,7 +288,8 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     if (this.failure !== undefined) return;
     for (const { id, stored } of batch.result.placed) this.onTheirWay.set(id, stored);
     for (const record of records) {
-      for (const { id } of record.chunks) if (this.onTheirWay.get(id) === record) this.onTheirWay.delete(id); // it was there before
+      // What still lies in the memory of the record was there before.
+      for (const { id } of record.chunks) if (this.onTheirWay.get(id) === record) this.onTheirWay.delete(id);
       this.bytes -= cost(record);
     }
     this.appended.push(batch);
