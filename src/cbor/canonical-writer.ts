@@ -10,6 +10,8 @@ const trueByte = 0xf5;
 const nullByte = 0xf6;
 /** Of an integer, or before the content of what has a length. */
 const headBytesMax = 9;
+/** Hex digits that native code, which takes 0.2 us to be called, does not write sooner. */
+const byHandMax = 16;
 /** Of the memory that encodings lie in one behind another, unless one is longer: some 400 entries. */
 const memoryBytes = 64 * 1024;
 
@@ -98,9 +100,20 @@ export class CanonicalWriter {
     const length = hex.length / 2;
     this.head(major.bytes, length);
     this.reserve(length);
-    const written = this.memory.write(hex, this.used, 'hex');
+    const written =
+      hex.length <= byHandMax ? this.writeHex(hex, length) : this.memory.write(hex, this.used, 'hex');
     assert(written === length, 'Bytes must be named by hex digits, two for each.');
     this.used += length;
+  }
+
+  /** @returns how many bytes `hex` names, before anything that is no hex digit */
+  private writeHex(hex: string, length: number): number {
+    for (let at = 0; at < length; at++) {
+      const byte = (hexDigit(hex.charCodeAt(2 * at)) << 4) | hexDigit(hex.charCodeAt(2 * at + 1));
+      if (byte < 0) return at;
+      this.memory[this.used + at] = byte;
+    }
+    return length;
   }
 
   private utf8(kind: number, text: string): void {
@@ -156,6 +169,13 @@ export class CanonicalWriter {
 
 const writer = new CanonicalWriter();
 let isWriting = false;
+
+/** @param code - of a character @returns a negative number if it is no hex digit */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
 
 /** The byte before an argument of 8 bytes. */
 function headOf64(kind: number): number {

@@ -34,11 +34,16 @@ function digestInPieces(hasher: WasmHasher, bytes: Uint8Array): Uint8Array {
 export function loadWasmHash(): HashBackend {
   const require = createRequire(import.meta.url);
   const blake3: Blake3Wasm = require('blake3-wasm');
+  const hash = (bytes: Uint8Array): Uint8Array => {
+    if (bytes.length > pieceBytesMax) return digestInPieces(blake3.createHash(), bytes);
+    return withoutBufferPrototype(blake3.hash(bytes));
+  };
   return {
     name: 'wasm',
-    hash(bytes) {
-      if (bytes.length > pieceBytesMax) return digestInPieces(blake3.createHash(), bytes);
-      return withoutBufferPrototype(blake3.hash(bytes));
+    hash,
+    hashWord(bytes) {
+      const digest = hash(bytes);
+      return new DataView(digest.buffer, digest.byteOffset).getUint32(0);
     },
     deriveKey: (context, material) => digestInPieces(blake3.createDeriveKey(context), material),
   };

@@ -63,6 +63,11 @@ export function hashBytes(bytes: Uint8Array): Uint8Array {
   return backend().hash(bytes);
 }
 
+/** The first four bytes of the hash, big endian, as a u32: for those who need no more, of tens of thousands of short texts. */
+export function hashWord(bytes: Uint8Array): number {
+  return backend().hashWord(bytes);
+}
+
 /** The id of the chunk whose plain bytes are `bytes`. */
 export function chunkIdOf(bytes: Uint8Array): ChunkId {
   return chunkIdFromBytes(hashBytes(bytes));

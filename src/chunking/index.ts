@@ -15,7 +15,7 @@ export {
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
 export { compressFrame, decompressFrame, frameContentBytesMax, seemsCompressible } from './frame.js';
-export { chunkIdOf, deriveKey, hashBackend, hashBytes } from './hash.js';
+export { chunkIdOf, deriveKey, hashBackend, hashBytes, hashWord } from './hash.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
 export { beginsAtPage, type SharedMemory, sharedMemory } from './shared-memory.js';
 export { type ReadInto, splitStream } from './split.js';

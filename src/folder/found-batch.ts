@@ -48,11 +48,14 @@ export function packBatch(items: readonly Found[]): PackedBatch {
 export class FoundBatch {
   readonly length: number;
   readonly #packed: PackedBatch;
+  readonly #stats: DataView;
   #split: readonly string[] | undefined;
   #digest: Uint8Array | undefined;
 
   constructor(packed: PackedBatch) {
     this.#packed = packed;
+    const { buffer, byteOffset, length } = packed.stats;
+    this.#stats = new DataView(buffer, byteOffset, length);
     this.length = packed.kinds.length;
   }
 
@@ -110,8 +113,7 @@ export class FoundBatch {
   }
 
   #statAt(index: number): FileStat {
-    const { buffer, byteOffset } = this.statBytesAt(index);
-    return decodeFileStat(new DataView(buffer, byteOffset, fileStatBytes), 0);
+    return decodeFileStat(this.#stats, index * fileStatBytes);
   }
 }
 

@@ -129,7 +129,8 @@ function writeOrigin(to: CanonicalWriter, origin: RelPath | undefined): void {
 
 /** Two values: the actors that are heads, and those that are overtaken. */
 function writeVersion(to: CanonicalWriter, { version, overtaken }: Known): void {
-  const actors = [...version.keys()].sort();
+  const actors = [...version.keys()];
+  if (actors.length > 1) actors.sort();
   if (overtaken === undefined) {
     writeCounters(to, version, actors);
     writeCounters(to, version, []);

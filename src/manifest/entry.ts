@@ -82,8 +82,6 @@ export interface DeletedEntry extends Known {
 export type LiveEntry = FileEntry | DirectoryEntry | SymlinkEntry;
 export type Entry = LiveEntry | DeletedEntry;
 
-const nothingSeen: Version = new Map();
-
 /** The modification time to show: the latest of the entry's writes. 0 for a deleted entry. */
 export function mtimeNsOf(entry: Entry): bigint {
   if (entry.kind === 'deleted') return 0n;
@@ -173,10 +171,10 @@ export function originOfDisplaced(entry: Entry | undefined): RelPath | undefined
 
 /** What is known of `path` once `dot` was made by somebody who saw `previous`: only `dot` is a head. */
 function afterOperation(path: RelPath, previous: Entry | undefined, dot: Dot): Known {
-  const seen = previous?.version ?? nothingSeen;
+  if (previous === undefined) return { path, version: new Map().set(dot.actor, dot.counter) };
+  const seen = previous.version;
   assert(!versionIncludes(seen, dot) || dot.counter === 0, 'A dot must not be used twice at one path.');
   const version = withDot(seen, dot);
-  if (previous === undefined) return { path, version };
   const overtaken = [...version.keys()].filter((actor) => actor !== dot.actor).sort();
   return overtaken.length === 0 ? { path, version } : { path, version, overtaken };
 }

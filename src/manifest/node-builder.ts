@@ -3,7 +3,7 @@
  * after a key that ends a node of this level, and before an item that would make the node too large. So the shape
  * of a tree is a function of its entries, whatever the history.
  */
-import { hashBytes } from '../chunking/index.js';
+import { hashBytes, hashWord } from '../chunking/index.js';
 import {
   type ChildItem,
   childItem,
@@ -21,6 +21,7 @@ export type TreeKey = Uint8Array;
 
 /** A key ends a node of level n in one of 64^n cases. */
 const bitsALevel = 6;
+const wordBits = 32;
 const encoder = new TextEncoder();
 
 /** Which paths end nodes. */
@@ -44,7 +45,10 @@ export class NodeEnds {
       0,
       this.#material.length - this.#pathPart.length + written,
     );
-    return leadingZeroBits(hashBytes(this.#fronts[written])) >= bitsALevel * level;
+    const front = this.#fronts[written];
+    const zeros = bitsALevel * level;
+    if (zeros <= wordBits) return Math.clz32(hashWord(front)) >= zeros;
+    return leadingZeroBits(hashBytes(front)) >= zeros;
   }
 }
 

@@ -25,10 +25,42 @@ export interface Totals {
   readonly deleted: number;
 }
 
-export interface LeafItem {
+/**
+ * An entry in a leaf: kept as its bytes, and decoded when it is asked for, since most of what is written is not read again
+ * soon. So the leaves that are kept at hand are few objects.
+ */
+export class LeafItem {
   readonly key: RelPath;
   readonly bytes: Uint8Array;
-  readonly entry: Entry;
+  readonly kind: Entry['kind'];
+  /** Bytes of content; 0 unless it is a file. */
+  readonly size: number;
+  #entry: Entry | undefined;
+
+  private constructor(entry: Entry, bytes: Uint8Array) {
+    this.key = entry.path;
+    this.bytes = bytes;
+    this.kind = entry.kind;
+    this.size = entry.kind === 'file' ? entry.size : 0;
+  }
+
+  /** @throws ShoalError LIMIT if the entry cannot be encoded */
+  static of(entry: Entry): LeafItem {
+    return new LeafItem(entry, encodeEntry(entry));
+  }
+
+  /** @param bytes - from anybody @throws ShoalError MALFORMED */
+  static in(bytes: Uint8Array): LeafItem {
+    const entry = decodeEntry(bytes);
+    const item = new LeafItem(entry, bytes);
+    item.#entry = entry;
+    return item;
+  }
+
+  get entry(): Entry {
+    this.#entry ??= decodeEntry(this.bytes);
+    return this.#entry;
+  }
 }
 
 export interface ChildItem {
@@ -62,15 +94,6 @@ const childBytesMax = pathBytesMax + 3 + (chunkIdBytes + 2) + 4 * 9 + 1;
 const nodeItemsMax = nodeBytesMax / 8;
 const what = 'manifest node';
 
-export const noTotals: Totals = { files: 0, directories: 0, bytes: 0, deleted: 0 };
-const totalsOfDirectory: Totals = { ...noTotals, directories: 1 };
-const totalsOfDeleted: Totals = { ...noTotals, deleted: 1 };
-const totalsOfSymlink: Totals = { ...noTotals, files: 1 };
-
-/** @throws ShoalError LIMIT if the entry cannot be encoded */
-export function leafItem(entry: Entry): LeafItem {
-  return { key: entry.path, bytes: encodeEntry(entry), entry };
-}
 
 export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
   const { key, id, totals } = child;
@@ -115,7 +138,7 @@ export function decodeNode(bytes: Uint8Array): Node {
   fields.end();
   const items: Item[] = [];
   while (list.remaining > 0) {
-    const item = level === 1 ? decodeLeafItem(list) : decodeChildItem(list);
+    const item = level === 1 ? LeafItem.in(list.bytes('an entry', 1, entryBytesMax)) : decodeChildItem(list);
     const last = items.at(-1);
     if (last !== undefined && compareRelPath(last.key, item.key) >= 0)
       throw malformed(what, 'its paths are out of order');
@@ -166,36 +189,24 @@ export function nodeReferences(bytes: Uint8Array): {
 function sumOfTotals(items: readonly Item[]): Totals {
   let [files, directories, bytes, deleted] = [0, 0, 0, 0];
   for (const item of items) {
-    const totals = totalsOfItem(item);
-    files += totals.files;
-    directories += totals.directories;
-    bytes += totals.bytes;
-    deleted += totals.deleted;
+    if ('id' in item) {
+      files += item.totals.files;
+      directories += item.totals.directories;
+      bytes += item.totals.bytes;
+      deleted += item.totals.deleted;
+    } else if (item.kind === 'directory') {
+      directories++;
+    } else if (item.kind === 'deleted') {
+      deleted++;
+    } else {
+      files++;
+      bytes += item.size;
+    }
   }
   const sums = { files, directories, bytes, deleted };
   if (!Object.values(sums).every(Number.isSafeInteger))
     throw malformed(what, 'its totals are beyond all bounds');
   return sums;
-}
-
-export function totalsOfItem(item: Item): Totals {
-  if ('id' in item) return item.totals;
-  switch (item.entry.kind) {
-    case 'file':
-      return { files: 1, directories: 0, bytes: item.entry.size, deleted: 0 };
-    case 'symlink':
-      return totalsOfSymlink;
-    case 'directory':
-      return totalsOfDirectory;
-    case 'deleted':
-      return totalsOfDeleted;
-  }
-}
-
-function decodeLeafItem(list: FieldReader): LeafItem {
-  const bytes = list.bytes('an entry', 1, entryBytesMax);
-  const entry = decodeEntry(bytes);
-  return { key: entry.path, bytes, entry };
 }
 
 function decodeChildItem(list: FieldReader): ChildItem {

@@ -5,12 +5,12 @@
  */
 import type { ChunkId } from '../chunking/index.js';
 import type { Entry } from './entry.js';
-import { type LeafHead, leafItem, nodeOf, type Totals } from './node.js';
+import { type LeafHead, LeafItem, nodeOf, type Totals } from './node.js';
 import { NodeEnds, type TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
 import { type EntryRange, type HeadRange, type NodeStore, TreeReader } from './tree-reader.js';
-import { rewrite } from './tree-rewrite.js';
+import { type Change, rewrite } from './tree-rewrite.js';
 
 export class Tree {
   readonly #ends: NodeEnds;
@@ -54,23 +54,27 @@ export class Tree {
     return diffTrees(this.#reader, left, right);
   }
 
-  /** The tree with `changes` in place of what stood at their paths; the last one of a path counts. */
-  apply(root: ChunkId, changes: readonly Entry[]): Promise<ChunkId> {
-    return this.change(root, new Map(changes.map((entry) => [entry.path, entry])));
-  }
-
-  /** The tree without anything at `paths`. */
-  remove(root: ChunkId, paths: readonly RelPath[]): Promise<ChunkId> {
-    return this.change(root, new Map(paths.map((path) => [path, undefined])));
+  /** The tree with `entries` in place of what stood at their paths, and nothing at those of `removed`; the last one of a path counts. */
+  apply(root: ChunkId, entries: readonly Entry[], removed: readonly RelPath[] = []): Promise<ChunkId> {
+    const changes: Change[] = [];
+    for (const entry of entries) changes.push({ key: entry.path, item: LeafItem.of(entry) });
+    for (const key of removed) changes.push({ key, item: undefined });
+    return this.#rewrite(root, changes);
   }
 
   /** The tree with what `changes` says at each of its paths; undefined: nothing at all. */
-  async change(root: ChunkId, changes: ReadonlyMap<RelPath, Entry | undefined>): Promise<ChunkId> {
-    const items = [...changes.keys()].sort(compareRelPath).map((key) => {
-      const entry = changes.get(key);
-      return { key, item: entry && leafItem(entry) };
-    });
+  change(root: ChunkId, changes: ReadonlyMap<RelPath, Entry | undefined>): Promise<ChunkId> {
+    return this.#rewrite(
+      root,
+      Array.from(changes, ([key, entry]) => ({ key, item: entry && LeafItem.of(entry) })),
+    );
+  }
+
+  /** @param changes - in the order they were made; they are sorted in their place */
+  async #rewrite(root: ChunkId, changes: Change[]): Promise<ChunkId> {
+    changes.sort((a, b) => compareRelPath(a.key, b.key)); // stable: the last one of a path stays the last
+    const last = changes.filter(({ key }, index) => changes[index + 1]?.key !== key);
     const context = { reader: this.#reader, ends: this.#ends };
-    return (await rewrite(context, root, items)) ?? (await this.emptyRoot());
+    return (await rewrite(context, root, last)) ?? (await this.emptyRoot());
   }
 }

@@ -10,8 +10,8 @@ import { type DeletedEntry, type Entry, encodeEntry, type RelPath, sameEntry } f
 import type { RecordChange } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
 import type { Step } from './plan.js';
-import { decodeStatRecord, pathKey, type StatRecord } from './records.js';
-import type { Replica } from './replica.js';
+import { decodeStatRecord, pathKey } from './records.js';
+import type { Replica, StatChange } from './replica.js';
 import { doubtReason, standsInDoubt } from './rot.js';
 
 /** A step whose content, if it has one, is written and waits to be put in place. */
@@ -105,9 +105,9 @@ class Batch {
    * given, and an edit gives them another.
    */
   async commit(steps: readonly Step[]): Promise<void> {
-    const stats = new Map<RelPath, StatRecord | undefined>();
+    const stats: StatChange[] = [];
     for (const [path, stat] of this.#stats)
-      stats.set(path, stat === undefined ? undefined : { stat, racy: false });
+      stats.push({ path, record: stat === undefined ? undefined : { stat, racy: false } });
     const entries = this.#applied.flatMap(({ after }) => (after === undefined ? [] : [after]));
     const removed = this.#applied.filter(({ after }) => after === undefined).map(({ path }) => path);
     const touched = this.#applied.filter(({ work }) => work !== 'record');

@@ -130,7 +130,8 @@ export class Ingest {
     const { counts, lengths } = started.pieces;
     const outcomes: Outcome[] = [];
     let first = 0;
-    for (const [index, found] of files.entries()) {
+    for (let index = 0; index < files.length; index++) {
+      const found = files[index] as FoundFile;
       const parts = partsOf(ids, lengths, first, counts[index] as number);
       first += parts.length;
       const piece = pieceAt(started.pieces, index);
@@ -204,7 +205,8 @@ export class Ingest {
     try {
       const here = await chunks.hasMany(ids);
       const seen = new Set<ChunkId>();
-      for (const [index, id] of ids.entries()) {
+      for (let index = 0; index < ids.length; index++) {
+        const id = ids[index] as ChunkId;
         if (here[index] === true || seen.has(id)) continue;
         wanted[index] = 1;
         seen.add(id);

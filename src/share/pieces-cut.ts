@@ -31,6 +31,9 @@ export type PieceCut =
   | { readonly outcome: 'read'; readonly stat: FileStat; readonly isEnd: boolean }
   | Exclude<PieceRead, { readonly bytes: number }>;
 
+/** Nearly all of them. */
+const asFound: PieceCut = { outcome: 'as-found' };
+
 /**
  * @param counts - chunks of each piece
  * @param lengths - of all chunks
@@ -59,7 +62,8 @@ export function packPieces(
 export function pieceAt({ outcomes: codes, stats, reasons }: PiecesCut, index: number): PieceCut {
   const outcome = outcomes[codes[index] as number] as (typeof outcomes)[number];
   if (outcome === 'unreadable') return { outcome, reason: reasons.get(index) ?? '' };
-  if (outcome === 'changed' || outcome === 'as-found') return { outcome };
+  if (outcome === 'as-found') return asFound;
+  if (outcome === 'changed') return { outcome };
   const view = new DataView(stats.buffer, stats.byteOffset, stats.length);
   return { outcome: 'read', stat: decodeFileStat(view, index * fileStatBytes), isEnd: outcome === 'whole' };
 }

@@ -77,11 +77,21 @@ const statRecordVersion = 2;
 const statAt = 2;
 const statRecordBytes = statAt + fileStatBytes;
 
-export function encodeStatRecord({ stat, racy }: StatRecord): Uint8Array {
-  const bytes = Buffer.allocUnsafe(statRecordBytes);
-  bytes[0] = statRecordVersion;
-  bytes[1] = racy ? 1 : 0;
-  encodeFileStat(stat, new DataView(bytes.buffer, bytes.byteOffset), statAt);
+export function encodeStatRecord(record: StatRecord): Uint8Array {
+  return encodeStatRecords([record]);
+}
+
+/** One behind another. */
+export function encodeStatRecords(records: readonly StatRecord[]): Uint8Array {
+  const bytes = new Uint8Array(records.length * statRecordBytes);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const { stat, racy } of records) {
+    view.setUint8(at, statRecordVersion);
+    view.setUint8(at + 1, racy ? 1 : 0);
+    encodeFileStat(stat, view, at + statAt);
+    at += statRecordBytes;
+  }
   return bytes;
 }
 
@@ -195,8 +205,16 @@ export function decodeTicketRecord(bytes: Uint8Array): TicketRecord {
  * tree's order.
  */
 export function pathKey(path: RelPath): string {
-  return path.replace(/\//g, '\0'); // `replaceAll` makes a text for each '/'
+  const end = path.lastIndexOf('/') + 1;
+  if (end !== lastDirectory.path.length || !path.startsWith(lastDirectory.path)) {
+    const directory = path.slice(0, end);
+    lastDirectory = { path: directory, key: directory.replaceAll('/', '\0') };
+  }
+  return lastDirectory.key + path.slice(end);
 }
+
+/** Of the path that was asked for last: most paths come after one of the same directory. */
+let lastDirectory = { path: '', key: '' };
 
 /** @throws ShoalError STORE_DAMAGED */
 export function pathOfKey(key: string): RelPath {

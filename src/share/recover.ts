@@ -49,12 +49,12 @@ async function settle(
   const found = await folder.look(path, ignore);
   const current = await replica.tree.get(replica.root, path);
   const leave = (): Promise<void> =>
-    replica.commit({ stats: new Map([[path, undefined]]), journalDone: [path] });
+    replica.commit({ stats: [{ path, record: undefined }], journalDone: [path] });
   const enter = async (stat?: FileStat): Promise<void> => {
     await folder.syncPlaces([path], entry?.kind === 'file' ? [path] : []);
     const change = entry === undefined ? { removed: [path] } : { entries: [entry] };
     const record = stat === undefined ? undefined : { stat, racy: false };
-    await replica.commit({ ...change, stats: new Map([[path, record]]), journalDone: [path] });
+    await replica.commit({ ...change, stats: [{ path, record }], journalDone: [path] });
   };
   if (!isOlder(current, entry)) return leave();
   if (entry === undefined || entry.kind === 'deleted') return found === undefined ? enter() : leave();

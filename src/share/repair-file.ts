@@ -85,7 +85,7 @@ async function replace(
   const found = await folder.look(path, await folder.loadIgnore());
   const objection = await objectionTo(share, entry, found);
   if (objection !== undefined) return objection;
-  await replica.commit({ stats: new Map([[path, undefined]]) });
+  await replica.commit({ stats: [{ path, record: undefined }] });
   const expected = setAside(share, entry, found, options);
   if ('outcome' in expected) return expected;
   const content = staged === undefined ? {} : { content: staged };
@@ -93,7 +93,7 @@ async function replace(
   if (placed.outcome === 'blocked') return { outcome: 'left', reason: placed.reason };
   if (placed.outcome === 'differs' || placed.stat === undefined) return { outcome: 'overtaken' };
   if (entry.kind === 'file') await sync(share, path);
-  const stats = new Map([[path, { stat: placed.stat, racy: false }]]);
+  const stats = [{ path, record: { stat: placed.stat, racy: false } }];
   await replica.commit({ stats, doubts: new Map([[path, undefined]]) });
   return { outcome: 'repaired' };
 }

@@ -44,6 +44,7 @@ import {
   decodeLocalState,
   encodeLocalState,
   encodeStatRecord,
+  encodeStatRecords,
   type LocalState,
   pathKey,
   type StatRecord,
@@ -52,11 +53,18 @@ import {
 import { RootHistory } from './root-history.js';
 import type { Secrets } from './secrets.js';
 
-/** What one commit changes. `stats`: undefined removes the record of that path. */
+/** What becomes of the stat record of `path`; undefined: it goes. */
+export interface StatChange {
+  readonly path: RelPath;
+  readonly record: StatRecord | undefined;
+}
+
+/** What one commit changes. */
 export interface Change {
   readonly entries?: readonly Entry[];
   readonly removed?: readonly RelPath[];
-  readonly stats?: ReadonlyMap<RelPath, StatRecord | undefined>;
+  /** No path twice. */
+  readonly stats?: readonly StatChange[];
   readonly journalDone?: readonly RelPath[];
   /** What is found in doubt, with its stat: see rot.ts. Undefined: it is not any more. */
   readonly doubts?: ReadonlyMap<RelPath, FileStat | undefined>;
@@ -227,10 +235,9 @@ export class Replica {
 
   /** Changes the own tree, durably, with everything that goes with it. Call under `exclusive`. */
   async commit(change: Change): Promise<void> {
-    const changes = new Map<RelPath, Entry | undefined>();
-    for (const entry of change.entries ?? []) changes.set(entry.path, entry);
-    for (const path of change.removed ?? []) changes.set(path, undefined);
-    const root = changes.size === 0 ? this.#state.root : await this.tree.change(this.#state.root, changes);
+    const { entries = [], removed = [] } = change;
+    const isOther = entries.length + removed.length > 0;
+    const root = isOther ? await this.tree.apply(this.#state.root, entries, removed) : this.#state.root;
     const state = { ...this.#state, root };
     await this.#write(state, change);
     this.#state = state;
@@ -304,21 +311,14 @@ export class Replica {
     more: readonly RecordChange[] = [],
   ): Promise<void> {
     const { entries, removed, stats, doubts } = change;
-    const counts = [entries?.length, removed?.length, stats?.size, doubts?.size];
+    const counts = [entries?.length, removed?.length, stats?.length, doubts?.size];
     const isOther = state.root !== this.#state.root || counts.some((count = 0) => count > 0);
     if (isOther) this.#revision++;
     if (this.isRehearsal) return;
     const value = encodeLocalState({ ...state, counter: this.#counter });
     const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
     if (isOther) batch.push({ kind: 'seen', key: seenKey, delete: true });
-    for (const [path, record] of stats ?? []) {
-      const key = pathKey(path);
-      batch.push(
-        record === undefined
-          ? { kind: 'stat', key, delete: true }
-          : { kind: 'stat', key, value: encodeStatRecord(record) },
-      );
-    }
+    if (stats !== undefined) batch.push(...statRecordChanges(stats));
     for (const [path, stat] of doubts ?? []) {
       const key = pathKey(path);
       batch.push(
@@ -331,6 +331,22 @@ export class Replica {
       batch.push({ kind: 'journal', key: pathKey(path), delete: true });
     await this.store.commit(batch, { durable: true });
   }
+}
+
+function statRecordChanges(stats: readonly StatChange[]): RecordChange[] {
+  const changes: RecordChange[] = [];
+  const keys: string[] = [];
+  const records: StatRecord[] = [];
+  for (const { path, record } of stats) {
+    if (record === undefined) {
+      changes.push({ kind: 'stat', key: pathKey(path), delete: true });
+      continue;
+    }
+    keys.push(pathKey(path));
+    records.push(record);
+  }
+  changes.push({ kind: 'stat', keys, values: encodeStatRecords(records) });
+  return changes;
 }
 
 function nodeStoreOver(store: Store): NodeStore {

@@ -28,8 +28,7 @@ import {
   type Outcome,
 } from './ingest.js';
 import type { IngestThreads } from './ingest-threads.js';
-import type { StatRecord } from './records.js';
-import type { Replica } from './replica.js';
+import type { Replica, StatChange } from './replica.js';
 import { doubtReason, isKnownDoubt, mustLeave } from './rot.js';
 import type { Sight } from './seen.js';
 import { isSameTime, restoreIfTorn } from './torn.js';
@@ -67,6 +66,7 @@ export const heldDeletionsMin = 20;
 const resultsPerCommit = 2048;
 /** A file changed less than this before its stat was taken may change again and look the same. */
 const racyMs = 100;
+const nsPerMs = 1e6;
 /** For comparing contents: no write is made of it. */
 const noWrite = { actor: '', counter: 0, mtimeNs: 0n };
 
@@ -210,7 +210,7 @@ class Scan {
     const isKnown = replica.root === this.#root;
     if (replica.revision !== this.#revision) this.#isSettled = false;
     const entries: Entry[] = [];
-    const stats = new Map<RelPath, StatRecord | undefined>();
+    const stats: StatChange[] = [];
     const doubts = new Map<RelPath, FileStat>();
     for (const { difference, ingested } of results) {
       const { path, entry } = difference;
@@ -221,7 +221,7 @@ class Scan {
       if (entry !== undefined) {
         const restored = await this.#restoreIfTorn(difference, ingested);
         if (restored !== undefined) {
-          stats.set(path, { stat: restored, racy: false });
+          stats.push({ path, record: { stat: restored, racy: false } });
           this.#isSettled = false;
           continue;
         }
@@ -242,11 +242,11 @@ class Scan {
       if (next !== undefined) entries.push(next);
       if (ingested.stat === undefined) continue;
       const racy = isRacy(ingested.stat, difference.seenAt);
-      stats.set(path, { stat: ingested.stat, racy });
+      stats.push({ path, record: { stat: ingested.stat, racy } });
       if (racy || !isAsFound(difference, ingested.stat)) this.#isSettled = false;
     }
     this.#changed += entries.length;
-    if (entries.length + stats.size + doubts.size > 0) await replica.commit({ entries, stats, doubts });
+    if (entries.length + stats.length + doubts.size > 0) await replica.commit({ entries, stats, doubts });
     if (isKnown) this.#root = replica.root;
     this.#revision = replica.revision;
   }
@@ -309,7 +309,7 @@ class Scan {
     await folder.assertPresent();
     return replica.exclusive(async () => {
       const entries: Entry[] = [];
-      const stats = new Map<RelPath, StatRecord | undefined>();
+      const stats: StatChange[] = [];
       for (const { path, entry } of this.#missing) {
         const current = await replica.tree.get(replica.root, path);
         if (current === undefined || current.kind === 'deleted' || !sameEntry(current, entry)) {
@@ -327,29 +327,33 @@ class Scan {
           continue;
         }
         entries.push(deleteEntry(current, replica.nextWrite(0n)));
-        stats.set(path, undefined);
+        stats.push({ path, record: undefined });
       }
       if (replica.revision !== this.#revision) this.#isSettled = false;
-      if (stats.size > 0) await replica.commit({ entries, stats });
+      if (stats.length > 0) await replica.commit({ entries, stats });
       this.#revision = replica.revision;
       return entries.length;
     });
   }
 
   /** A read-only device's folder follows the others: what is gone there comes back. */
-  async #bringBack(entry: Entry, stats: Map<RelPath, StatRecord | undefined>): Promise<void> {
+  async #bringBack(entry: Entry, stats: StatChange[]): Promise<void> {
     const { replica, folder, signal } = this.#options;
     const content = entry.kind === 'file' ? { content: () => fileContent(replica, entry) } : {};
     const placed = await folder.place({ entry, expected: { kind: 'absent' }, ...content }, signal);
     if (placed.outcome === 'blocked') this.#block(entry.path, placed.reason);
     else if (placed.outcome === 'differs') this.#defer(entry.path);
-    else stats.set(entry.path, placed.stat === undefined ? undefined : { stat: placed.stat, racy: false });
+    else
+      stats.push({
+        path: entry.path,
+        record: placed.stat === undefined ? undefined : { stat: placed.stat, racy: false },
+      });
   }
 }
 
 /** @param seenAt - unix ms, not after the file was read */
 function isRacy(stat: FileStat, seenAt: number): boolean {
-  return BigInt(seenAt - racyMs) * 1_000_000n < stat.ctimeNs;
+  return (seenAt - racyMs) * nsPerMs < Number(stat.ctimeNs);
 }
 
 /** Whether what was taken in is what the walk had found. */

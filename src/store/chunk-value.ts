@@ -73,7 +73,7 @@ export class LocationSealer {
   put(id: ChunkId, location: PackLocation): Operation {
     const body = this.bodies[location.codec];
     writeLocation(location, body);
-    return this.sealer.put((into) => writeChunkKey(id, into), body);
+    return this.sealer.put(writeChunkKey(id, this.sealer.keyRoom), body);
   }
 }
 

@@ -61,7 +61,8 @@ export class DatabaseChunkStore implements ChunkStore {
     const { database, queue, writer, damage } = this.parts;
     const has: boolean[] = [];
     const asked: number[] = [];
-    for (const [index, id] of ids.entries()) {
+    for (let index = 0; index < ids.length; index++) {
+      const id = ids[index] as ChunkId;
       const isThere = this.touch(id);
       has[index] = queue.has(id);
       if (has[index] === false && isThere && writer.mayHave(id)) asked.push(index);

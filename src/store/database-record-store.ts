@@ -1,10 +1,12 @@
 /** Records over the database. Commits go through the write queue, so that they come after the chunks they speak of. */
+import assert from 'node:assert/strict';
 import { ShoalError } from '../error.js';
 import type { Database, Operation } from './database.js';
 import { recordKey, recordKeyBytes, recordKeyText, recordRange, writeRecordKey } from './key.js';
 import {
   commitBytesMax,
   type RecordChange,
+  type RecordColumns,
   type RecordKind,
   type RecordStore,
   type RecordsOptions,
@@ -59,14 +61,37 @@ export class DatabaseRecordStore implements RecordStore {
 function* operationsOf(changes: readonly RecordChange[]): Generator<Operation> {
   const sealer = new Sealer(recordKeyBytesMax);
   for (const change of changes) {
-    const { kind, key } = change;
-    if ('delete' in change) yield { type: 'del', key: recordKey(kind, key) };
-    else yield sealer.put((into) => writeRecordKey(kind, key, into), change.value);
+    const { kind } = change;
+    if ('keys' in change) yield* operationsOfColumns(sealer, change);
+    else if ('delete' in change) yield { type: 'del', key: recordKey(kind, change.key) };
+    else yield sealer.put(writeRecordKey(kind, change.key, sealer.keyRoom), change.value);
   }
 }
 
+function* operationsOfColumns(sealer: Sealer, columns: RecordColumns): Generator<Operation> {
+  const { kind, keys, values } = columns;
+  const valueBytes = valueBytesOf(columns);
+  const front = writeRecordKey(kind, '', sealer.keyRoom);
+  for (let index = 0; index < keys.length; index++) {
+    const keyBytes = front + sealer.keyRoom.write(keys[index] as string, front);
+    yield sealer.put(keyBytes, values, index * valueBytes, (index + 1) * valueBytes);
+  }
+}
+
+function valueBytesOf({ keys, values }: RecordColumns): number {
+  const bytes = keys.length === 0 ? 0 : values.length / keys.length;
+  assert(Number.isInteger(bytes), 'values in a column must be equally long');
+  return bytes;
+}
+
 function sizeOf(change: RecordChange): number {
-  return recordKeyBytes(change.kind, change.key) + ('delete' in change ? 0 : sealBytes + change.value.length);
+  if (!('keys' in change))
+    return (
+      recordKeyBytes(change.kind, change.key) + ('delete' in change ? 0 : sealBytes + change.value.length)
+    );
+  let bytes = change.keys.length * (sealBytes + valueBytesOf(change));
+  for (const key of change.keys) bytes += recordKeyBytes(change.kind, key);
+  return bytes;
 }
 
 function damagedRecord(kind: RecordKind, key: string): ShoalError {

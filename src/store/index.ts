@@ -15,7 +15,7 @@ export {
   rebuildStore,
 } from './rebuild.js';
 export { RecordMaker, type RecordsMade, recordRoomBytes, recordsIn } from './record-maker.js';
-export type { RecordChange, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
+export type { RecordChange, RecordColumns, RecordKind, RecordStore, RecordsOptions } from './record-store.js';
 export type { Salvaged } from './salvage.js';
 export { type OpenCollection, type OpenStore, Store, type StoreOptions } from './store.js';
 export type { SweepProgress, Swept } from './sweep.js';

@@ -18,7 +18,16 @@ export type RecordKind =
 
 export type RecordChange =
   | { readonly kind: RecordKind; readonly key: string; readonly value: Uint8Array }
-  | { readonly kind: RecordKind; readonly key: string; readonly delete: true };
+  | { readonly kind: RecordKind; readonly key: string; readonly delete: true }
+  | RecordColumns;
+
+/** Records whose values are equally long, for those who write thousands of them. */
+export interface RecordColumns {
+  readonly kind: RecordKind;
+  readonly keys: readonly string[];
+  /** One behind another, in the order of the keys. */
+  readonly values: Uint8Array;
+}
 
 /** Longest record key, in bytes of UTF-8: a path of 4,096 and room to spare. */
 export const recordKeyBytesMax = 8 * 1024;

@@ -33,46 +33,70 @@ export function sealValue(key: Uint8Array, ...parts: readonly Uint8Array[]): Uin
  */
 export class Sealer {
   /** Key, version, body: what the checksum covers. */
-  private covered = Buffer.alloc(0);
+  private covered: Fronts;
   /** Version, checksum, body. */
-  private sealed = Buffer.alloc(0);
-  /** Of the last operation: most are as long as the one before. */
-  private key = this.covered;
-  private whole = this.covered;
-  private value = this.sealed;
+  private sealed: Fronts;
 
   /** @param keyBytesMax - of the longest key */
-  constructor(private readonly keyBytesMax: number) {}
-
-  /** @param writeKey - writes the key to the front of what it is given, and returns its length */
-  put(writeKey: (into: Buffer) => number, body: Uint8Array): Operation {
-    this.reserve(body.length);
-    const bodyAt = writeKey(this.covered) + 1;
-    this.key = front(this.covered, bodyAt - 1, this.key);
-    this.whole = front(this.covered, bodyAt + body.length, this.whole);
-    this.value = front(this.sealed, sealBytes + body.length, this.value);
-    this.covered[bodyAt - 1] = sealVersion;
-    this.covered.set(body, bodyAt);
-    this.sealed[0] = sealVersion;
-    this.sealed.writeUInt32LE(crc32(this.whole), 1);
-    this.sealed.set(body, sealBytes);
-    return { type: 'put', key: this.key, value: this.value };
+  constructor(private readonly keyBytesMax: number) {
+    this.covered = new Fronts(keyBytesMax + sealBytes);
+    this.sealed = new Fronts(keyBytesMax + sealBytes);
   }
 
-  private reserve(bodyBytes: number): void {
+  /** The key of the next value is to be written to its front, and the one of the last value lies there until then. */
+  get keyRoom(): Buffer {
+    return this.covered.memory;
+  }
+
+  /**
+   * @param keyBytes - length of the key in `keyRoom`
+   * @param bodies - the body is a part of them, from `start` to `end`
+   */
+  put(keyBytes: number, bodies: Uint8Array, start = 0, end = bodies.length): Operation {
+    const bodyBytes = end - start;
+    this.reserve(keyBytes, bodyBytes);
+    const covered = this.covered.memory;
+    const sealed = this.sealed.memory;
+    const bodyAt = keyBytes + 1;
+    covered[keyBytes] = sealVersion;
+    sealed[0] = sealVersion;
+    // By hand: a view of so few bytes costs more than they do.
+    for (let at = 0; at < bodyBytes; at++) {
+      const byte = bodies[start + at] as number;
+      covered[bodyAt + at] = byte;
+      sealed[sealBytes + at] = byte;
+    }
+    sealed.writeUInt32LE(crc32(this.covered.of(bodyAt + bodyBytes)), 1);
+    return { type: 'put', key: this.covered.of(keyBytes), value: this.sealed.of(sealBytes + bodyBytes) };
+  }
+
+  private reserve(keyBytes: number, bodyBytes: number): void {
     const bytes = this.keyBytesMax + sealBytes + bodyBytes;
-    if (bytes <= this.covered.length) return;
-    this.covered = Buffer.alloc(bytes);
-    this.sealed = Buffer.alloc(bytes);
-    [this.key, this.whole, this.value] = [this.covered, this.covered, this.sealed];
+    if (bytes <= this.sealed.memory.length) return;
+    const key = this.covered.of(keyBytes);
+    this.covered = new Fronts(bytes);
+    this.covered.memory.set(key);
+    this.sealed = new Fronts(bytes);
   }
 }
 
-type Memory = Buffer<ArrayBuffer>;
+/** A piece of memory with views of its front, each made once: few lengths are asked for, and often. */
+class Fronts {
+  readonly memory: Buffer;
+  private readonly views = new Map<number, Buffer>();
 
-/** @param last - a view that may serve again */
-function front(memory: Memory, length: number, last: Memory): Memory {
-  return last.length === length ? last : memory.subarray(0, length);
+  constructor(bytes: number) {
+    this.memory = Buffer.alloc(bytes);
+  }
+
+  of(length: number): Buffer {
+    let view = this.views.get(length);
+    if (view === undefined) {
+      view = this.memory.subarray(0, length);
+      this.views.set(length, view);
+    }
+    return view;
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import { listDirectory } from '../../src/folder/listing.js';
 import { walkRoot } from '../../src/folder/walk.js';
 import { streamFromThread, streamHere } from '../../src/folder/walk-stream.js';
 import { compareRelPath } from '../../src/manifest/index.js';
+import { withPlainStat } from '../support/plain-stat.js';
 import {
   asOrdinaryUser,
   at,
@@ -30,7 +31,8 @@ function walkAll(folder: Folder, ignore = noRules): Promise<Found[]> {
 }
 
 async function* each(batches: AsyncIterable<FoundBatch>): AsyncGenerator<Found> {
-  for await (const batch of batches) for (let index = 0; index < batch.length; index++) yield batch.at(index);
+  for await (const batch of batches)
+    for (let index = 0; index < batch.length; index++) yield withPlainStat(batch.at(index));
 }
 
 test('a directory comes before what is in it, and that before its next sibling', async () => {

@@ -18,7 +18,7 @@ import {
   parseRelPath,
   type Write,
 } from '../../src/manifest/index.js';
-import { childItem, decodeNode, encodeNode, type Item, leafItem, nodeOf } from '../../src/manifest/node.js';
+import { childItem, decodeNode, encodeNode, type Item, LeafItem, nodeOf } from '../../src/manifest/node.js';
 import { runs } from '../support/seed.js';
 import { actor, content, fileEntry, idOf, path } from './memory-nodes.js';
 import { someEntry } from './some-entry.js';
@@ -263,7 +263,8 @@ describe('hostile entries', () => {
 });
 
 describe('nodes', () => {
-  const leaf = (...names: readonly string[]): Item[] => names.map((name) => leafItem(fileEntry(name, 'x')));
+  const leaf = (...names: readonly string[]): Item[] =>
+    names.map((name) => LeafItem.of(fileEntry(name, 'x')));
   const child = (name: string, changes: Partial<Parameters<typeof childItem>[0]['totals']> = {}): Item =>
     childItem({
       key: path(name),

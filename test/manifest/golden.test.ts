@@ -16,7 +16,7 @@ import {
   RecipeBuilder,
   supersede,
 } from '../../src/manifest/index.js';
-import { encodeNode, leafItem, nodeOf } from '../../src/manifest/node.js';
+import { encodeNode, LeafItem, nodeOf } from '../../src/manifest/node.js';
 import { actor, content, fileEntry, idOf, memoryTree, path } from './memory-nodes.js';
 
 const fixture = new URL('../../fixtures/manifest-v1.json', import.meta.url);
@@ -77,7 +77,7 @@ async function vectors(): Promise<Vectors> {
   made['conflict path of a conflict path'] = conflictPath(path(made['conflict path']), content('hello'));
   made['node empty'] = hex(encodeNode(nodeOf(1, [])));
   made['node leaf'] = hex(
-    encodeNode(nodeOf(1, [leafItem(fileEntry('a', 'x')), leafItem(fileEntry('b', 'y'))])),
+    encodeNode(nodeOf(1, [LeafItem.of(fileEntry('a', 'x')), LeafItem.of(fileEntry('b', 'y'))])),
   );
   const { tree, nodes } = memoryTree();
   const many = Array.from({ length: 200 }, (_, i) =>

@@ -10,7 +10,7 @@ import {
   childItem,
   encodeNode,
   type Item,
-  leafItem,
+  LeafItem,
   nodeOf,
 } from '../../src/manifest/node.js';
 import { fileEntry, idOf, type MemoryNodes, memoryTree, path } from './memory-nodes.js';
@@ -43,7 +43,7 @@ async function rootOf(level: number, items: readonly Item[]): Promise<ChunkId> {
   return (await child(level, items)).id;
 }
 
-const leaf = (...names: readonly string[]): Item[] => names.map((name) => leafItem(fileEntry(name, 'x')));
+const leaf = (...names: readonly string[]): Item[] => names.map((name) => LeafItem.of(fileEntry(name, 'x')));
 
 async function readAll(root: ChunkId): Promise<number> {
   let count = 0;

@@ -55,7 +55,7 @@ async function applyBatches(
     for (const entry of kept) model.set(entry.path, entry);
     root = await tree.apply(root, kept);
     for (const at of removed) model.delete(at);
-    root = await tree.remove(root, removed);
+    root = await tree.apply(root, [], removed);
   }
   return { root, model };
 }
@@ -81,7 +81,7 @@ describe('the shape of a tree', () => {
     let root = await tree.emptyRoot();
     for (const entry of entries) root = await tree.apply(root, [entry]);
     expect(root).toBe(await build(tree, entries));
-    for (const entry of entries) root = await tree.remove(root, [entry.path]);
+    for (const entry of entries) root = await tree.apply(root, [], [entry.path]);
     expect(root).toBe(await tree.emptyRoot());
   });
 
@@ -129,8 +129,9 @@ describe('the shape of a tree', () => {
     const { tree, nodes } = memoryTree();
     const entries = Array.from({ length: 3000 }, (_, i) => fileEntry(`file-${i}`, 'x'));
     for (let count = 900; count > 0; count = Math.floor(count / 3)) {
-      const root = await tree.remove(
+      const root = await tree.apply(
         await build(tree, entries),
+        [],
         entries.slice(count).map((entry) => entry.path),
       );
       const node = decodeNode(nodes.nodes.get(root) ?? new Uint8Array());

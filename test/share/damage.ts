@@ -31,7 +31,7 @@ export async function rot(share: OpenShare, name: string, position = 0): Promise
     await flipBit(join(folder.root, name), position);
     const file = await folder.read(path);
     await file.close();
-    await replica.commit({ stats: new Map([[path, { stat: file.stat, racy: false }]]) });
+    await replica.commit({ stats: [{ path, record: { stat: file.stat, racy: false } }] });
   });
 }
 

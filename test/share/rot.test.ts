@@ -30,7 +30,9 @@ afterEach(async () => {
 
 const verify = () => verifyShare(share, { files: true, store: true, now: Date.now });
 const forgetStat = (name: string) =>
-  share.replica.exclusive(() => share.replica.commit({ stats: new Map([[parseRelPath(name), undefined]]) }));
+  share.replica.exclusive(() =>
+    share.replica.commit({ stats: [{ path: parseRelPath(name), record: undefined }] }),
+  );
 
 describe('a rotten file', () => {
   it('is found by verify, and not by a scan, which takes nothing in', async () => {

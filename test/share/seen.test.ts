@@ -91,7 +91,10 @@ describe('what was seen', () => {
   });
 
   it.each([
-    ['a stat record', () => share.replica.commit({ stats: new Map([[parseRelPath(nameOf(3)), undefined]]) })],
+    [
+      'a stat record',
+      () => share.replica.commit({ stats: [{ path: parseRelPath(nameOf(3)), record: undefined }] }),
+    ],
     [
       'an entry',
       async () => {
@@ -118,7 +121,7 @@ describe('what was seen', () => {
     folder.walk = async function* (options) {
       yield* walk(options);
       await replica.exclusive(() =>
-        replica.commit({ stats: new Map([[parseRelPath(nameOf(3)), undefined]]) }),
+        replica.commit({ stats: [{ path: parseRelPath(nameOf(3)), record: undefined }] }),
       );
     };
     await scanOf(share);

@@ -173,6 +173,26 @@ describe.each(drivers)('the store in %s', (_name, openDriver) => {
     expect(await store.getRecord('state', 'b')).toBeUndefined();
   });
 
+  it('keeps records that come in columns as it keeps single ones', async () => {
+    const store = await open();
+    await store.commit(
+      [
+        { kind: 'stat', keys: ['a\0b', '', 'a'], values: bytes(1, 2, 3, 4, 5, 6) },
+        { kind: 'stat', keys: [], values: bytes() },
+        { kind: 'head', keys: ['ä'.repeat(40), 'h'], values: bytes() },
+        { kind: 'stat', key: 'a', value: bytes(7) },
+      ],
+      { durable: true },
+    );
+    expect(await collect(store.records('stat'))).toEqual([
+      ['', bytes(3, 4)],
+      ['a', bytes(7)],
+      ['a\0b', bytes(1, 2)],
+    ]);
+    expect(await store.getRecord('head', 'ä'.repeat(40))).toStrictEqual(bytes());
+    expect(await store.getRecord('head', 'h')).toStrictEqual(bytes());
+  });
+
   it('lists the records of one kind in the byte order of their keys', async () => {
     const store = await open();
     const keys = ['', 'a', 'a\0x', 'a-b', 'a/x', 'ab', 'ä', '\uffff', '😀'];

@@ -40,14 +40,12 @@ it('does not open a value with any one bit flipped, any tail cut, or under anoth
 it('seals one value after another as it seals each alone, of whatever lengths', () => {
   const lengthy = fc.oneof(bytes, fc.uint8Array({ minLength: 400, maxLength: 2000 }));
   fc.assert(
-    fc.property(fc.array(fc.tuple(bytes, lengthy)), (values) => {
+    fc.property(fc.array(fc.tuple(bytes, lengthy, bytes, bytes)), (values) => {
       const sealer = new Sealer(200);
-      for (const [key, body] of values) {
-        const writeKey = (into: Buffer): number => {
-          into.set(key);
-          return key.length;
-        };
-        const operation = sealer.put(writeKey, body);
+      for (const [key, body, before, after] of values) {
+        sealer.keyRoom.set(key);
+        const bodies = Buffer.concat([before, body, after]);
+        const operation = sealer.put(key.length, bodies, before.length, before.length + body.length);
         expect(hex(operation.key)).toBe(hex(key));
         expect('value' in operation && hex(operation.value)).toBe(hex(sealValue(key, body)));
       }

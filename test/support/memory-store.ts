@@ -17,6 +17,7 @@ import type {
   OpenStore,
   PackDamage,
   RecordChange,
+  RecordColumns,
   RecordKind,
   RecordsOptions,
   StoreOptions,
@@ -180,6 +181,7 @@ export class MemoryStore implements OpenStore {
       const records = this.kinds.get(change.kind) ?? new Map<string, Uint8Array>();
       this.kinds.set(change.kind, records);
       if ('delete' in change) records.delete(change.key);
+      else if ('keys' in change) setColumns(records, change);
       else records.set(change.key, Uint8Array.from(change.value));
     }
   }
@@ -191,4 +193,10 @@ export class MemoryStore implements OpenStore {
   private assertOpen(): void {
     if (this.chunks.closed) throw closedError();
   }
+}
+
+function setColumns(records: Map<string, Uint8Array>, { keys, values }: RecordColumns): void {
+  const bytes = values.length / keys.length;
+  for (const [index, key] of keys.entries())
+    records.set(key, Uint8Array.from(values.subarray(index * bytes, (index + 1) * bytes)));
 }
