@@ -129,13 +129,16 @@ function writeOrigin(to: CanonicalWriter, origin: RelPath | undefined): void {
 
 /** Two values: the actors that are heads, and those that are overtaken. */
 function writeVersion(to: CanonicalWriter, { version, overtaken }: Known): void {
-  const actors = [...version.keys()];
-  if (actors.length > 1) actors.sort();
-  if (overtaken === undefined) {
-    writeCounters(to, version, actors);
-    writeCounters(to, version, []);
+  if (overtaken === undefined && version.size === 1) {
+    // Nearly all of them, so without the lists that sorting takes.
+    to.array(2);
+    version.forEach((counter, actor) => {
+      writeCounter(to, actor, counter);
+    });
+    to.array(0);
     return;
   }
+  const actors = [...version.keys()].sort();
   const late = new Set(overtaken);
   writeCounters(
     to,
@@ -151,10 +154,12 @@ function writeVersion(to: CanonicalWriter, { version, overtaken }: Known): void 
 
 function writeCounters(to: CanonicalWriter, version: Version, actors: readonly string[]): void {
   to.array(2 * actors.length);
-  for (const actor of actors) {
-    to.hexBytes(actor);
-    to.integer(version.get(actor) as number);
-  }
+  for (const actor of actors) writeCounter(to, actor, version.get(actor) as number);
+}
+
+function writeCounter(to: CanonicalWriter, actor: string, counter: number): void {
+  to.hexBytes(actor);
+  to.integer(counter);
 }
 
 function writeWrites(to: CanonicalWriter, writes: readonly Write[]): void {

@@ -77,8 +77,9 @@ export class NodeBuilder {
     return this.#bytes + item.bytes.length + itemOverheadBytes <= nodeBytesMax;
   }
 
-  async add(items: Iterable<Item>): Promise<void> {
-    for (const item of items) {
+  async add(items: readonly Item[]): Promise<void> {
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index] as Item;
       if (!this.hasRoomFor(item)) await this.cut();
       this.#items.push(item);
       this.#bytes += item.bytes.length + itemOverheadBytes;

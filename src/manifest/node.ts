@@ -94,7 +94,6 @@ const childBytesMax = pathBytesMax + 3 + (chunkIdBytes + 2) + 4 * 9 + 1;
 const nodeItemsMax = nodeBytesMax / 8;
 const what = 'manifest node';
 
-
 export function childItem(child: Omit<ChildItem, 'bytes'>): ChildItem {
   const { key, id, totals } = child;
   const bytes = encodeCanonical((to) => {

@@ -234,7 +234,8 @@ async function* jobsOf<T extends { readonly found: FoundFile }>(
   let group: T[] = [];
   let bytes = 0;
   for await (const some of files) {
-    for (const file of some) {
+    for (let index = 0; index < some.length; index++) {
+      const file = some[index] as T;
       const { size } = file.found.stat;
       if (size > sharedJobFileBytesMax) {
         yield { group: [file], isLast: size <= windowBytes };

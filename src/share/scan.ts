@@ -160,7 +160,8 @@ class Scan {
     });
     for await (const some of pass) {
       const files: FileDifference[] = [];
-      for (const difference of some) {
+      for (let index = 0; index < some.length; index++) {
+        const difference = some[index] as Difference;
         const { found } = difference;
         if (found === undefined) this.#missing.push(difference);
         else if (difference.entry !== undefined && (await isKnownDoubt(replica, difference.entry, found)))
@@ -212,7 +213,8 @@ class Scan {
     const entries: Entry[] = [];
     const stats: StatChange[] = [];
     const doubts = new Map<RelPath, FileStat>();
-    for (const { difference, ingested } of results) {
+    for (let index = 0; index < results.length; index++) {
+      const { difference, ingested } = results[index] as Result;
       const { path, entry } = difference;
       if (!isKnown && !sameEntry(await replica.tree.get(replica.root, path), entry)) {
         this.#defer(path);

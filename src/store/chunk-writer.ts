@@ -170,7 +170,7 @@ export class ChunkWriter {
     for (const [index, record] of packed.entries()) {
       const place = places[index];
       assert(place !== undefined, 'every record that was appended has a place');
-      for (const chunk of record.chunks) if (lacking(chunk)) placed.push(packedChunk(chunk, record, place));
+      placed.push(...packedChunks(record, lacking, place));
     }
     operations.push({ type: 'put', key: packStateKey, value: sealPackState(this.packs.state) });
     operations.push(...this.packs.takeNotes());
@@ -213,14 +213,20 @@ export class ChunkWriter {
   }
 }
 
-function packedChunk(
-  { id, plainLength, storedBytes, within }: PendingChunk,
-  { codec, bytes }: PendingRecord,
+/** The `lacking` chunks of a record that was appended. */
+function packedChunks(
+  { codec, bytes, chunks }: PendingRecord,
+  lacking: (chunk: PendingChunk) => boolean,
   { pack, offset }: RecordPlace,
-): PlacedChunk {
-  const encodedLength = bytes.length;
-  const location = { pack, offset, codec, plainLength, encodedLength, storedBytes, within };
-  return { id, stored: { kind: 'packed', location } };
+): PlacedChunk[] {
+  const placed: PlacedChunk[] = [];
+  for (const chunk of chunks) {
+    if (!lacking(chunk)) continue;
+    const { id, plainLength, storedBytes, within } = chunk;
+    const location = { pack, offset, codec, plainLength, encodedLength: bytes.length, storedBytes, within };
+    placed.push({ id, stored: { kind: 'packed', location } });
+  }
+  return placed;
 }
 
 /** Where those chunks lie that are in packs, and `others`. */

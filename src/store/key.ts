@@ -15,6 +15,8 @@ export interface KeyRange {
 
 const chunkTable = 0x63; // 'c'
 export const chunkKeyBytes = 1 + chunkIdBytes;
+/** What a record's key has beside its kind and its own key. */
+const recordFrameBytes = 'r/'.length;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -68,7 +70,7 @@ export function recordKey(kind: RecordKind, key: string): Uint8Array {
 /** Length of `recordKey`. @throws AssertionError as that */
 export function recordKeyBytes(kind: RecordKind, key: string): number {
   assert(key.isWellFormed(), 'a record key must be well-formed Unicode, or two keys could become one');
-  const bytes = `r${kind}/`.length + Buffer.byteLength(key);
+  const bytes = kind.length + recordFrameBytes + Buffer.byteLength(key);
   assert(bytes <= recordKeyBytesMax, `a record key may be ${recordKeyBytesMax} bytes long, not ${bytes}`);
   return bytes;
 }
