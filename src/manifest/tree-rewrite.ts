@@ -19,6 +19,8 @@ export interface Change {
 export interface RewriteContext {
   readonly reader: TreeReader;
   readonly ends: NodeEnds;
+  /** What the last rewriting used: V8 throws away what it compiled for a class when a collection finds no object of it. */
+  kept?: unknown;
 }
 
 /**
@@ -35,7 +37,9 @@ export async function rewrite(
   for (let level = 1; pending.length > 0; level++) {
     const builder = new NodeBuilder(level, context.ends, context.reader);
     const cursor = level <= height ? await LevelCursor.open(context.reader, root, level) : undefined;
-    const gone = await new LevelRewrite(builder, cursor, pending).run();
+    const rewriting = new LevelRewrite(builder, cursor, pending);
+    context.kept = rewriting;
+    const gone = await rewriting.run();
     // From the old root's level on, whatever was there has been rewritten: what was made is all there is.
     if (level >= height && builder.made.length <= 1) return lowestRoot(context.reader, builder.made[0]?.id);
     pending =

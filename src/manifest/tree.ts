@@ -10,19 +10,19 @@ import { NodeEnds, type TreeKey } from './node-builder.js';
 import { compareRelPath, type RelPath } from './rel-path.js';
 import { type Difference, diffTrees } from './tree-diff.js';
 import { type EntryRange, type HeadRange, type NodeStore, TreeReader } from './tree-reader.js';
-import { type Change, rewrite } from './tree-rewrite.js';
+import { type Change, type RewriteContext, rewrite } from './tree-rewrite.js';
 
 export class Tree {
-  readonly #ends: NodeEnds;
   readonly #reader: TreeReader;
+  readonly #rewriting: RewriteContext;
 
   /**
    * @param nodes - where nodes are read from and put
    * @param key - 32 bytes derived from the share id; trees of different keys have different shapes
    */
   constructor(nodes: NodeStore, key: TreeKey) {
-    this.#ends = new NodeEnds(key);
     this.#reader = new TreeReader(nodes);
+    this.#rewriting = { reader: this.#reader, ends: new NodeEnds(key) };
   }
 
   /** The root of the tree without entries; its node is put. */
@@ -74,7 +74,6 @@ export class Tree {
   async #rewrite(root: ChunkId, changes: Change[]): Promise<ChunkId> {
     changes.sort((a, b) => compareRelPath(a.key, b.key)); // stable: the last one of a path stays the last
     const last = changes.filter(({ key }, index) => changes[index + 1]?.key !== key);
-    const context = { reader: this.#reader, ends: this.#ends };
-    return (await rewrite(context, root, last)) ?? (await this.emptyRoot());
+    return (await rewrite(this.#rewriting, root, last)) ?? (await this.emptyRoot());
   }
 }

@@ -62,7 +62,7 @@ export function sealLocation(key: Uint8Array, location: PackLocation): Uint8Arra
 
 /** Puts the same values, one after another: an operation is good until the next one is made. */
 export class LocationSealer {
-  private readonly sealer = new Sealer(chunkKeyBytes);
+  private readonly sealer = new Sealer(chunkKeyBytes, Math.max(...Object.values(locationBytes)));
   private readonly bodies: Record<RecordCodec, Buffer> = {
     raw: Buffer.alloc(locationBytes.raw),
     zstd: Buffer.alloc(locationBytes.zstd),

@@ -37,6 +37,7 @@ export class ChunkWriter {
   readonly recent = new RecentLocations();
   /** All that the database has of chunks, if it had none when the store was opened. */
   private readonly written: IdFilter | undefined;
+  private readonly sealer = new LocationSealer();
 
   private constructor(
     private readonly database: Database,
@@ -101,9 +102,8 @@ export class ChunkWriter {
     const before = [...replaced.values()].reduce(subtractTotals, this.current);
     const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
     for (const { id } of added) this.written?.add(id);
-    await this.database.write(operationsOf(placed, [...operations, totalsOperation(totals)]), {
-      sync: false,
-    });
+    const others = [...operations, totalsOperation(totals)];
+    await this.database.write(operationsOf(placed, others, this.sealer), { sync: false });
     this.current = totals;
     this.revision += 1;
     for (const { id } of replaced.keys()) this.damage.forget(id);
@@ -230,8 +230,11 @@ function packedChunks(
 }
 
 /** Where those chunks lie that are in packs, and `others`. */
-function* operationsOf(placed: readonly PlacedChunk[], others: readonly Operation[]): Generator<Operation> {
-  const sealer = new LocationSealer();
+function* operationsOf(
+  placed: readonly PlacedChunk[],
+  others: readonly Operation[],
+  sealer: LocationSealer,
+): Generator<Operation> {
   for (const { id, stored } of placed) if (stored.kind === 'packed') yield sealer.put(id, stored.location);
   yield* others;
 }

@@ -8,11 +8,15 @@ import {
   type RecordChange,
   type RecordColumns,
   type RecordKind,
+  type RecordPut,
   type RecordStore,
   type RecordsOptions,
   recordKeyBytesMax,
 } from './record-store.js';
-import { Sealer, sealBytes, unsealValue } from './sealed-value.js';
+import { Sealer, sealBytes, sealValue, unsealValue } from './sealed-value.js';
+
+/** Longest value that is sealed in the same memory as others. */
+const sealedTogetherMax = 4096;
 
 /** Writes `operations`, if there are any, after all that was put before; `durable` as in `RecordStore.commit`. */
 export type WriteInOrder = (
@@ -21,6 +25,8 @@ export type WriteInOrder = (
 ) => Promise<void>;
 
 export class DatabaseRecordStore implements RecordStore {
+  private readonly sealer = new Sealer(recordKeyBytesMax, sealedTogetherMax);
+
   constructor(
     private readonly database: Database,
     private readonly write: WriteInOrder,
@@ -53,19 +59,24 @@ export class DatabaseRecordStore implements RecordStore {
         data: { bytes },
       });
     }
-    await this.write(changes.length === 0 ? undefined : operationsOf(changes), options);
+    await this.write(changes.length === 0 ? undefined : operationsOf(changes, this.sealer), options);
   }
 }
 
 /** Each is good until the next one is taken. */
-function* operationsOf(changes: readonly RecordChange[]): Generator<Operation> {
-  const sealer = new Sealer(recordKeyBytesMax);
+function* operationsOf(changes: readonly RecordChange[], sealer: Sealer): Generator<Operation> {
   for (const change of changes) {
     const { kind } = change;
     if ('keys' in change) yield* operationsOfColumns(sealer, change);
     else if ('delete' in change) yield { type: 'del', key: recordKey(kind, change.key) };
+    else if (change.value.length > sealer.bodyBytesMax) yield operationOfLong(change);
     else yield sealer.put(writeRecordKey(kind, change.key, sealer.keyRoom), change.value);
   }
+}
+
+function operationOfLong({ kind, key, value }: RecordPut): Operation {
+  const databaseKey = recordKey(kind, key);
+  return { type: 'put', key: databaseKey, value: sealValue(databaseKey, value) };
 }
 
 function* operationsOfColumns(sealer: Sealer, columns: RecordColumns): Generator<Operation> {

@@ -57,6 +57,9 @@ const repairer = Level as unknown as { repair(directory: string): Promise<void> 
 const droppedLine = /: dropping \d+ bytes; /;
 
 export class LevelDatabase implements Database {
+  /** The last one. V8 throws away what it compiled for a class when a collection finds no object of it. */
+  private readonly kept: { batch?: unknown } = {};
+
   private constructor(
     private readonly directory: string,
     private readonly level: Level<Uint8Array, Uint8Array>,
@@ -163,6 +166,7 @@ export class LevelDatabase implements Database {
   async write(operations: Iterable<Operation>, options: { sync: boolean }): Promise<void> {
     try {
       const batch = this.level.batch();
+      this.kept.batch = batch;
       for (const operation of operations) {
         if (operation.type === 'put') batch.put(operation.key, operation.value);
         else batch.del(operation.key);

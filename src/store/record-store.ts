@@ -17,11 +17,17 @@ export type RecordKind =
   | 'blocked';
 
 export type RecordChange =
-  | { readonly kind: RecordKind; readonly key: string; readonly value: Uint8Array }
+  | RecordPut
   | { readonly kind: RecordKind; readonly key: string; readonly delete: true }
   | RecordColumns;
 
-/** Records whose values are equally long, for those who write thousands of them. */
+export interface RecordPut {
+  readonly kind: RecordKind;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Records whose values are equally long, and short, for those who write thousands of them. */
 export interface RecordColumns {
   readonly kind: RecordKind;
   readonly keys: readonly string[];

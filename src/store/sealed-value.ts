@@ -6,6 +6,7 @@
  * CRC-32 finds accidents, not attacks: what comes from a peer is checked against hashes and signatures before it
  * gets here.
  */
+import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
 import type { Operation } from './database.js';
 
@@ -29,18 +30,25 @@ export function sealValue(key: Uint8Array, ...parts: readonly Uint8Array[]): Uin
 
 /**
  * Makes one operation after another that puts a sealed value, all in the same memory: each is good until the next one is made.
- * For those who write tens of thousands of small values together.
+ * For those who write tens of thousands of small values together. To be kept, and not made for each write: V8 throws away what
+ * it compiled for a class when a collection finds no object of it.
  */
 export class Sealer {
   /** Key, version, body: what the checksum covers. */
-  private covered: Fronts;
+  private readonly covered: Fronts;
   /** Version, checksum, body. */
-  private sealed: Fronts;
+  private readonly sealed: Fronts;
 
-  /** @param keyBytesMax - of the longest key */
-  constructor(private readonly keyBytesMax: number) {
-    this.covered = new Fronts(keyBytesMax + sealBytes);
-    this.sealed = new Fronts(keyBytesMax + sealBytes);
+  /**
+   * @param keyBytesMax - of the longest key
+   * @param bodyBytesMax - of the longest body
+   */
+  constructor(
+    keyBytesMax: number,
+    readonly bodyBytesMax: number,
+  ) {
+    this.covered = new Fronts(keyBytesMax + 1 + bodyBytesMax);
+    this.sealed = new Fronts(sealBytes + bodyBytesMax);
   }
 
   /** The key of the next value is to be written to its front, and the one of the last value lies there until then. */
@@ -54,7 +62,7 @@ export class Sealer {
    */
   put(keyBytes: number, bodies: Uint8Array, start = 0, end = bodies.length): Operation {
     const bodyBytes = end - start;
-    this.reserve(keyBytes, bodyBytes);
+    assert(bodyBytes <= this.bodyBytesMax, 'a sealer has no room for a longer body');
     const covered = this.covered.memory;
     const sealed = this.sealed.memory;
     const bodyAt = keyBytes + 1;
@@ -68,15 +76,6 @@ export class Sealer {
     }
     sealed.writeUInt32LE(crc32(this.covered.of(bodyAt + bodyBytes)), 1);
     return { type: 'put', key: this.covered.of(keyBytes), value: this.sealed.of(sealBytes + bodyBytes) };
-  }
-
-  private reserve(keyBytes: number, bodyBytes: number): void {
-    const bytes = this.keyBytesMax + sealBytes + bodyBytes;
-    if (bytes <= this.sealed.memory.length) return;
-    const key = this.covered.of(keyBytes);
-    this.covered = new Fronts(bytes);
-    this.covered.memory.set(key);
-    this.sealed = new Fronts(bytes);
   }
 }
 

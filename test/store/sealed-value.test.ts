@@ -41,7 +41,7 @@ it('seals one value after another as it seals each alone, of whatever lengths', 
   const lengthy = fc.oneof(bytes, fc.uint8Array({ minLength: 400, maxLength: 2000 }));
   fc.assert(
     fc.property(fc.array(fc.tuple(bytes, lengthy, bytes, bytes)), (values) => {
-      const sealer = new Sealer(200);
+      const sealer = new Sealer(200, 2000);
       for (const [key, body, before, after] of values) {
         sealer.keyRoom.set(key);
         const bodies = Buffer.concat([before, body, after]);
