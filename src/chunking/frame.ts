@@ -39,14 +39,25 @@ export function seemsCompressible(plain: Uint8Array): boolean {
   return compressor.compress(compressed, sample, probeLevel) < probeBytes;
 }
 
+/** What a frame of `plainLength` bytes may take while it is made. */
+export function frameRoomBytes(plainLength: number): number {
+  return zstd.compressBound(plainLength);
+}
+
 /**
- * The frame of `plain`, valid until the next call; undefined if it saves too little.
+ * The frame of `plain`; undefined if it saves too little.
  * @param plain - 1 to `frameContentBytesMax` bytes
+ * @param into - where it is made, `frameRoomBytes` long or longer, and apart from `plain`; else it is valid until the next call
+ * @returns a view of `into`
  */
-export function compressFrame(plain: Uint8Array, level: number): Uint8Array | undefined {
+export function compressFrame(
+  plain: Uint8Array,
+  level: number,
+  into: Uint8Array = compressed,
+): Uint8Array | undefined {
   assert(plain.length >= 1 && plain.length <= frameContentBytesMax, 'The content of a frame is bounded.');
-  const length = compressor.compress(compressed, plain, level);
-  return length <= plain.length * (1 - savingMin) ? compressed.subarray(0, length) : undefined;
+  const length = compressor.compress(into, plain, level);
+  return length <= plain.length * (1 - savingMin) ? into.subarray(0, length) : undefined;
 }
 
 /**

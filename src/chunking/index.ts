@@ -14,7 +14,13 @@ export {
 } from './chunk-id.js';
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
-export { compressFrame, decompressFrame, frameContentBytesMax, seemsCompressible } from './frame.js';
+export {
+  compressFrame,
+  decompressFrame,
+  frameContentBytesMax,
+  frameRoomBytes,
+  seemsCompressible,
+} from './frame.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes, hashWord } from './hash.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
 export { beginsAtPage, type SharedMemory, sharedMemory } from './shared-memory.js';

@@ -6,7 +6,7 @@ import { isShoalError, type ShoalError, systemCode } from '../error.js';
 import { joinRelPath, type RelPath } from '../manifest/index.js';
 import { decodeUtf8, escapeForDisplay } from './display.js';
 import { asReasonUnknown } from './faults.js';
-import { fileStatOf, standingOf } from './file-stat.js';
+import { fileStatOf, isSymlink, standingOf } from './file-stat.js';
 import { type Found, reasonAgainstTarget } from './found.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import type { Listed } from './listing.js';
@@ -52,7 +52,7 @@ function examinePath(around: Surroundings, path: RelPath): Examined | undefined 
   try {
     const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) return undefined;
-    const target = stats.isSymbolicLink() ? readlinkSync(absolute, { encoding: 'buffer' }) : undefined;
+    const target = isSymlink(stats) ? readlinkSync(absolute, { encoding: 'buffer' }) : undefined;
     return classify(around, path, stats, target);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;

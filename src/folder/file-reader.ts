@@ -85,12 +85,14 @@ function readSiblings(
   into: Uint8Array,
 ): PieceRead[] {
   const read = (at: At): PieceRead[] => {
+    const results: PieceRead[] = [];
     let used = 0;
-    return pieces.map((piece) => {
+    for (const piece of pieces) {
       const result = readPiece(at(baseNameOf(piece.path)), piece, into.subarray(used));
       if ('bytes' in result) used += result.bytes;
-      return result;
-    });
+      results.push(result);
+    }
+    return results;
   };
   try {
     const entered = enter(parent?.split('/') ?? [], read);

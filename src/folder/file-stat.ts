@@ -1,7 +1,7 @@
 /**
  * What the file system says about a path, always by `lstat`: a symlink is itself and is never followed.
  */
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { type BigIntStats, constants, lstatSync } from 'node:fs';
 
 /** Everything that changes when a file's content does, and the executable bit. Local to one device. */
 export interface FileStat {
@@ -22,17 +22,27 @@ export type Standing =
   | { readonly kind: 'directory' }
   | { readonly kind: 'other'; readonly what: string };
 
-const ownerExecutes = 0o100n;
-const permissionBits = 0o777n;
+const ownerExecutes = 0o100;
+const permissionBits = 0o777;
 
 export function fileStatOf(stats: BigIntStats): FileStat {
+  const mode = Number(stats.mode);
   return {
     size: Number(stats.size),
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
     inode: stats.ino,
-    executable: stats.isFile() && (stats.mode & ownerExecutes) !== 0n,
+    executable: typeOf(mode) === constants.S_IFREG && (mode & ownerExecutes) !== 0,
   };
+}
+
+export function isSymlink(stats: BigIntStats): boolean {
+  return typeOf(Number(stats.mode)) === constants.S_IFLNK;
+}
+
+/** As a number: `isFile` and the like of Node's make three bigints for each answer. */
+function typeOf(mode: number): number {
+  return mode & constants.S_IFMT;
 }
 
 /** Bytes of an encoded `FileStat`: two are equal by `statEquals` just if their bytes are. */
@@ -115,13 +125,19 @@ export function statEquals(a: FileStat, b: FileStat): boolean {
 }
 
 export function standingOf(stats: BigIntStats): Exclude<Standing, { kind: 'absent' }> {
-  if (stats.isFile()) {
-    const permissions = Number(stats.mode & permissionBits);
-    return { kind: 'file', stat: fileStatOf(stats), permissions, links: stats.nlink };
+  const mode = Number(stats.mode);
+  switch (typeOf(mode)) {
+    case constants.S_IFREG: {
+      const permissions = mode & permissionBits;
+      return { kind: 'file', stat: fileStatOf(stats), permissions, links: stats.nlink };
+    }
+    case constants.S_IFDIR:
+      return { kind: 'directory' };
+    case constants.S_IFLNK:
+      return { kind: 'symlink', stat: fileStatOf(stats) };
+    default:
+      return { kind: 'other', what: kindOfOther(stats) };
   }
-  if (stats.isDirectory()) return { kind: 'directory' };
-  if (stats.isSymbolicLink()) return { kind: 'symlink', stat: fileStatOf(stats) };
-  return { kind: 'other', what: kindOfOther(stats) };
 }
 
 /** @throws the system error, other than that nothing is there */

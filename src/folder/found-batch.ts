@@ -25,24 +25,64 @@ export interface PackedBatch {
   readonly names: ReadonlyMap<number, string>;
 }
 
-export function packBatch(items: readonly Found[]): PackedBatch {
-  const stats = new Uint8Array(items.length * fileStatBytes);
-  const view = new DataView(stats.buffer);
-  const texts = new Map<number, string>();
-  const names = new Map<number, string>();
-  for (const [index, item] of items.entries()) {
-    if ('stat' in item) encodeFileStat(item.stat, view, index * fileStatBytes);
-    if ('target' in item) texts.set(index, item.target);
-    if ('reason' in item) texts.set(index, item.reason);
-    if ('name' in item) names.set(index, item.name);
+/** Packs what a walk finds, a batch at a time. */
+export class BatchPacker {
+  readonly #kinds: Uint8Array<ArrayBuffer>;
+  readonly #stats: Uint8Array<ArrayBuffer>;
+  readonly #statsView: DataView;
+  #paths: string[] = [];
+  #texts = new Map<number, string>();
+  #names = new Map<number, string>();
+
+  /** @param itemsMax - in a batch */
+  constructor(itemsMax: number) {
+    this.#kinds = new Uint8Array(itemsMax);
+    this.#stats = new Uint8Array(itemsMax * fileStatBytes);
+    this.#statsView = new DataView(this.#stats.buffer);
   }
-  return {
-    kinds: Uint8Array.from(items, ({ kind }) => kinds.indexOf(kind)),
-    paths: items.map(({ path }) => path ?? '').join(separator),
-    stats,
-    texts,
-    names,
-  };
+
+  /** Whether the batch must be taken before more is added. */
+  get isFull(): boolean {
+    return this.#paths.length === this.#kinds.length;
+  }
+
+  add(item: Found): void {
+    const index = this.#paths.length;
+    this.#kinds[index] = kinds.indexOf(item.kind);
+    this.#paths.push(item.path ?? '');
+    switch (item.kind) {
+      case 'file':
+        encodeFileStat(item.stat, this.#statsView, index * fileStatBytes);
+        return;
+      case 'symlink':
+        encodeFileStat(item.stat, this.#statsView, index * fileStatBytes);
+        this.#texts.set(index, item.target);
+        return;
+      case 'blocked':
+        this.#names.set(index, item.name);
+        this.#texts.set(index, item.reason);
+        return;
+      case 'unreadable':
+        this.#texts.set(index, item.reason);
+    }
+  }
+
+  /** The batch of what was added since the last one was taken. */
+  take(): PackedBatch {
+    const length = this.#paths.length;
+    const batch = {
+      kinds: this.#kinds.slice(0, length),
+      paths: this.#paths.join(separator),
+      stats: this.#stats.slice(0, length * fileStatBytes),
+      texts: this.#texts,
+      names: this.#names,
+    };
+    this.#stats.fill(0);
+    this.#paths = [];
+    this.#texts = new Map();
+    this.#names = new Map();
+    return batch;
+  }
 }
 
 export class FoundBatch {

@@ -13,7 +13,7 @@ import type { RelPath } from '../manifest/index.js';
 import { workerFile } from '../worker-file.js';
 import type { Surroundings } from './examine.js';
 import type { Found } from './found.js';
-import { FoundBatch, type PackedBatch, packBatch } from './found-batch.js';
+import { BatchPacker, FoundBatch, type PackedBatch } from './found-batch.js';
 import { type WalkRange, walkRoot } from './walk.js';
 
 /** Whoever walks in another thread needs. */
@@ -27,35 +27,24 @@ export type WalkMessage =
   | { readonly failure: { readonly code: ShoalErrorCode; readonly message: string } }
   | { readonly isEnd: true };
 
-const itemsPerBatch = 1024;
+export const itemsPerBatch = 1024;
 export const batchesAhead = 64;
 /** How long a walk in this thread holds up what else is to be done here: a disk may take as long for a single look. */
 const turnMs = 10;
 /** A walk of the whole folder that is not at its end after so many batches goes on in a thread. */
 const batchesHere = 2;
 
-/** Batches when they are full, and at last what remains; undefined for each thing that fills none. */
-export function* batchesOf(walk: Iterable<Found>): Generator<PackedBatch | undefined> {
-  let items: Found[] = [];
-  for (const found of walk) {
-    if (items.push(found) < itemsPerBatch) {
-      yield undefined;
-      continue;
-    }
-    yield packBatch(items);
-    items = [];
-  }
-  yield packBatch(items);
-}
-
 export async function* streamHere(walk: Iterable<Found>): AsyncGenerator<FoundBatch> {
+  const packer = new BatchPacker(itemsPerBatch);
   let turnEnd = performance.now() + turnMs;
-  for (const batch of batchesOf(walk)) {
-    if (batch !== undefined) yield new FoundBatch(batch);
+  for (const found of walk) {
+    packer.add(found);
+    if (packer.isFull) yield new FoundBatch(packer.take());
     if (performance.now() < turnEnd) continue;
     await setImmediate();
     turnEnd = performance.now() + turnMs;
   }
+  yield new FoundBatch(packer.take());
 }
 
 /** The whole folder: its beginning from here, the rest, if it is long, from a thread. @throws ShoalError as the walk does */

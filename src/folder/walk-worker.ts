@@ -3,9 +3,10 @@ import '../engine/index.js'; // before all others
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ShoalError } from '../error.js';
+import { BatchPacker } from './found-batch.js';
 import { IgnoreRules } from './ignore-rules.js';
 import { walkRoot } from './walk.js';
-import { batchesAhead, batchesOf, type WalkMessage, type WalkSettings } from './walk-stream.js';
+import { batchesAhead, itemsPerBatch, type WalkMessage, type WalkSettings } from './walk-stream.js';
 
 if (parentPort === null) throw new Error('This file runs as a worker thread.');
 const port = parentPort;
@@ -24,12 +25,15 @@ port.on('message', () => {
 async function walkPart(): Promise<void> {
   try {
     const ignore = new IgnoreRules(ignoreText);
-    for (const batch of batchesOf(walkRoot({ ...around, ignore }, { after, upTo }))) {
-      if (batch === undefined) continue;
-      send({ batch });
+    const packer = new BatchPacker(itemsPerBatch);
+    for (const found of walkRoot({ ...around, ignore }, { after, upTo })) {
+      packer.add(found);
+      if (!packer.isFull) continue;
+      send({ batch: packer.take() });
       unread++;
       while (unread >= batchesAhead) await once(port, 'message');
     }
+    send({ batch: packer.take() });
     send({ isEnd: true });
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;

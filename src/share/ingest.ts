@@ -20,7 +20,7 @@ import {
 } from '../manifest/index.js';
 import { type Member, recordsIn } from '../store/index.js';
 import { forEachConcurrent } from './concurrency.js';
-import { filesPerJobMax } from './ingest-job.js';
+import { filesPerJobMax, type Job } from './ingest-job.js';
 import { IngestRunner, type StartedJob } from './ingest-runner.js';
 import { IngestThreads } from './ingest-threads.js';
 import { type PieceCut, pieceAt } from './pieces-cut.js';
@@ -97,8 +97,13 @@ export class Ingest {
     };
     await forEachConcurrent(jobsOf(files), jobsAhead, async ({ group, isLast }) => {
       if (!isLast) this.#runner.prepare();
-      const outcomes = await this.takeTogether(group.map(({ found }) => found));
-      await tell(group.map((file, index) => ({ file, outcome: outcomes[index] as Outcome })));
+      const found: FoundFile[] = [];
+      for (const file of group) found.push(file.found);
+      const outcomes = await this.takeTogether(found);
+      const done: Done<T>[] = [];
+      for (let index = 0; index < group.length; index++)
+        done.push({ file: group[index] as T, outcome: outcomes[index] as Outcome });
+      await tell(done);
     });
   }
 
@@ -121,11 +126,7 @@ export class Ingest {
     if (files.length === 1 && only.stat.size > sharedJobFileBytesMax)
       return [await this.#takeAlone(only.path, readingsMax)];
     throwIfCancelled(this.#signal);
-    const started = await this.#runner.start({
-      paths: files.map(({ path }) => path),
-      from: 0,
-      found: encodeFileStats(files.map(({ stat }) => stat)),
-    });
+    const started = await this.#runner.start(jobOf(files));
     const ids = await this.#keep(started);
     const { counts, lengths } = started.pieces;
     const outcomes: Outcome[] = [];
@@ -251,6 +252,17 @@ async function* jobsOf<T extends { readonly found: FoundFile }>(
     }
   }
   if (group.length > 0) yield { group, isLast: true };
+}
+
+/** Reads `files` whole. */
+function jobOf(files: readonly FoundFile[]): Job {
+  const paths: RelPath[] = [];
+  const stats: FileStat[] = [];
+  for (const { path, stat } of files) {
+    paths.push(path);
+    stats.push(stat);
+  }
+  return { paths, from: 0, found: encodeFileStats(stats) };
 }
 
 /** The parts of the chunks from `first` on, `count` of them. */

@@ -131,7 +131,8 @@ export class Replica {
     this.history = options.history;
     this.activity = options.activity;
     this.cutting = chunkingParametersOf(shareIdToBytes(options.share));
-    this.#state = options.state;
+    const { actor, sequence, root, headTime } = options.state;
+    this.#state = { actor, sequence, root, headTime };
     this.#counter = options.state.counter;
     this.#counterAtOpen = options.state.counter;
     this.#now = options.now;
@@ -238,7 +239,8 @@ export class Replica {
     const { entries = [], removed = [] } = change;
     const isOther = entries.length + removed.length > 0;
     const root = isOther ? await this.tree.apply(this.#state.root, entries, removed) : this.#state.root;
-    const state = { ...this.#state, root };
+    const { actor, sequence, headTime } = this.#state;
+    const state = { actor, sequence, root, headTime };
     await this.#write(state, change);
     this.#state = state;
   }

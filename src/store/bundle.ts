@@ -4,7 +4,7 @@
  *
  * Body of the record: table (chunk-table.ts) | one zstd frame of the bytes of all chunks, in order.
  */
-import { compressFrame, decompressFrame, frameContentBytesMax } from '../chunking/index.js';
+import { compressFrame, decompressFrame, frameContentBytesMax, frameRoomBytes } from '../chunking/index.js';
 import {
   type ChunkGroup,
   groupOf,
@@ -33,7 +33,7 @@ const zstdLevel = 1;
  * @param lengths - of the chunks
  * @param plain - all their bytes, `bundleBytesMax` at most
  * @param into - as long as table and `plain`, which it may overlap; its front holds the body afterwards
- * @returns the length of the body; undefined if it would save too little: then nothing is written
+ * @returns the length of the body; undefined if it would save too little: then nothing of `plain` is written over
  */
 export function encodeBundle(
   ids: Uint8Array,
@@ -41,12 +41,20 @@ export function encodeBundle(
   plain: Uint8Array,
   into: Uint8Array,
 ): number | undefined {
-  const frame = compressFrame(plain, zstdLevel);
   const table = tableBytes(lengths.length);
+  const room = frameRoomBefore(plain, into.subarray(table));
+  const frame = compressFrame(plain, zstdLevel, room);
   if (frame === undefined || table + frame.length >= plain.length) return undefined;
   writeTable(ids, lengths, into);
-  into.set(frame, table);
+  if (room === undefined) into.set(frame, table);
   return table + frame.length;
+}
+
+/** The front of `into`, if there is room for the frame of `plain` before that begins: then it need not be copied there. */
+function frameRoomBefore(plain: Uint8Array, into: Uint8Array): Uint8Array | undefined {
+  const bytes = frameRoomBytes(plain.length);
+  const isApart = into.buffer === plain.buffer && into.byteOffset + bytes <= plain.byteOffset;
+  return isApart ? into.subarray(0, bytes) : undefined;
 }
 
 /**

@@ -87,13 +87,16 @@ export function groupOf(members: readonly Member[], plain: Uint8Array): ChunkGro
  * @param recordBytes - of the record, its header included
  */
 export function sharesOf(lengths: readonly number[], recordBytes: number): number[] {
-  const plainBytes = lengths.reduce((sum, length) => sum + length, 0);
+  let plainBytes = 0;
+  for (const length of lengths) plainBytes += length;
+  const shares: number[] = [];
   let end = 0;
   let taken = 0;
-  return lengths.map((length) => {
+  for (const length of lengths) {
     end += length;
     const share = Math.round((recordBytes * end) / plainBytes) - taken;
     taken += share;
-    return share;
-  });
+    shares.push(share);
+  }
+  return shares;
 }

@@ -10,7 +10,7 @@ import { chunkKey } from './key.js';
 import { isGroup, type RecordCodec } from './pack-location.js';
 import { recordHeaderBytes, writeRecordHeader } from './pack-record.js';
 import { placesIn } from './run.js';
-import type { PendingRecord } from './write-queue.js';
+import type { PendingChunk, PendingRecord } from './write-queue.js';
 
 /** Bytes to leave before what is encoded. */
 export const frameBytes = Math.max(recordHeaderBytes, valueHeaderBytes);
@@ -68,13 +68,16 @@ export function pendingRecord({ codec, chunks, bytes }: FramedRecord): PendingRe
   const packed = isGroup(codec) || isPacked({ bytes });
   const headerBytes = packed ? recordHeaderBytes : valueHeaderBytes;
   const written = new Uint8Array(bytes.buffer, bytes.byteOffset - headerBytes, headerBytes + bytes.length);
-  const lengths = chunks.map(({ plainLength }) => plainLength);
+  const lengths: number[] = [];
+  for (const { plainLength } of chunks) lengths.push(plainLength);
   const shares = sharesOf(lengths, written.length);
-  const places = codec === 'run' ? placesIn(lengths) : [];
-  const pending = chunks.map(({ id, plainLength }, index) => {
-    const [storedBytes, within] = [shares[index] as number, places[index] ?? 0];
-    return { id, plainLength, storedBytes, within };
-  });
+  const places = codec === 'run' ? placesIn(lengths) : undefined;
+  const pending: PendingChunk[] = [];
+  for (let index = 0; index < chunks.length; index++) {
+    const { id, plainLength } = chunks[index] as Member;
+    const within = places === undefined ? 0 : (places[index] as number);
+    pending.push({ id, plainLength, storedBytes: shares[index] as number, within });
+  }
   return { codec, chunks: pending, bytes, written, packed };
 }
 
