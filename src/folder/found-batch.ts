@@ -64,6 +64,8 @@ export class BatchPacker {
         return;
       case 'unreadable':
         this.#texts.set(index, item.reason);
+        return;
+      case 'directory':
     }
   }
 
