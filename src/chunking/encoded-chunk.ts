@@ -5,7 +5,7 @@
 import assert from 'node:assert';
 import { ShoalError } from '../error.js';
 import { chunkBytesMax } from './chunk-size.js';
-import { compressFrame, decompressFrame, seemsCompressible } from './frame.js';
+import { decompressFrame, FrameMaker, seemsCompressible } from './frame.js';
 
 export type Codec = 'raw' | 'zstd';
 
@@ -16,7 +16,7 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array;
 }
 
-const zstdLevel = 3;
+const frames = new FrameMaker(3);
 
 /**
  * The chunk in its smaller form.
@@ -24,7 +24,7 @@ const zstdLevel = 3;
  */
 export function encodeChunk(plain: Uint8Array): EncodedChunk {
   assert(plain.length >= 1 && plain.length <= chunkBytesMax, 'A chunk has 1 to chunkBytesMax bytes.');
-  const frame = seemsCompressible(plain) ? compressFrame(plain, zstdLevel) : undefined;
+  const frame = seemsCompressible(plain) ? frames.compress(plain) : undefined;
   if (frame !== undefined) return { codec: 'zstd', plainLength: plain.length, bytes: frame.slice() };
   return { codec: 'raw', plainLength: plain.length, bytes: new Uint8Array(plain) };
 }

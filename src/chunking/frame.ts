@@ -23,7 +23,7 @@ const probeBytes = probePieces * probePieceBytes;
 /** Less is compressed without asking: the sample would be most of the work. */
 const probedBytesMin = 4 * probeBytes;
 
-const compressor = new zstd.CCtx();
+const prober = new zstd.CCtx();
 const decompressor = new zstd.DCtx();
 const compressed = new Uint8Array(zstd.compressBound(frameContentBytesMax));
 const sample = new Uint8Array(probeBytes);
@@ -36,7 +36,7 @@ export function seemsCompressible(plain: Uint8Array): boolean {
     const start = piece * strideBytes;
     sample.set(plain.subarray(start, start + probePieceBytes), piece * probePieceBytes);
   }
-  return compressor.compress(compressed, sample, probeLevel) < probeBytes;
+  return prober.compress(compressed, sample, probeLevel) < probeBytes;
 }
 
 /** What a frame of `plainLength` bytes may take while it is made. */
@@ -44,20 +44,31 @@ export function frameRoomBytes(plainLength: number): number {
   return zstd.compressBound(plainLength);
 }
 
-/**
- * The frame of `plain`; undefined if it saves too little.
- * @param plain - 1 to `frameContentBytesMax` bytes
- * @param into - where it is made, `frameRoomBytes` long or longer, and apart from `plain`; else it is valid until the next call
- * @returns a view of `into`
- */
-export function compressFrame(
-  plain: Uint8Array,
-  level: number,
-  into: Uint8Array = compressed,
-): Uint8Array | undefined {
-  assert(plain.length >= 1 && plain.length <= frameContentBytesMax, 'The content of a frame is bounded.');
-  const length = compressor.compress(into, plain, level);
-  return length <= plain.length * (1 - savingMin) ? into.subarray(0, length) : undefined;
+/** Makes frames at one effort. */
+export class FrameMaker {
+  readonly #context = new zstd.CCtx();
+
+  /**
+   * @param level - of zstd
+   * @param matchBytesMin - the shortest repetition that is looked for, if not as the level has it
+   */
+  constructor(level: number, matchBytesMin?: number) {
+    this.#context.setParameter(zstd.CParameter.compressionLevel, level);
+    if (matchBytesMin !== undefined) this.#context.setParameter(zstd.CParameter.minMatch, matchBytesMin);
+  }
+
+  /**
+   * The frame of `plain`; undefined if it saves too little.
+   * @param plain - 1 to `frameContentBytesMax` bytes
+   * @param into - where it is made, `frameRoomBytes` long or longer, and apart from `plain`; else it is valid until the next
+   * call of any maker
+   * @returns a view of `into`
+   */
+  compress(plain: Uint8Array, into: Uint8Array = compressed): Uint8Array | undefined {
+    assert(plain.length >= 1 && plain.length <= frameContentBytesMax, 'The content of a frame is bounded.');
+    const length = this.#context.compress2(into, plain);
+    return length <= plain.length * (1 - savingMin) ? into.subarray(0, length) : undefined;
+  }
 }
 
 /**

@@ -15,8 +15,8 @@ export {
 export { chunkBytesMax, chunkBytesMean, chunkBytesMin } from './chunk-size.js';
 export { type Codec, decodeChunk, type EncodedChunk, encodeChunk } from './encoded-chunk.js';
 export {
-  compressFrame,
   decompressFrame,
+  FrameMaker,
   frameContentBytesMax,
   frameRoomBytes,
   seemsCompressible,

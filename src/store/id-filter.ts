@@ -45,8 +45,11 @@ export class IdFilter {
 
   has(id: ChunkId): boolean {
     const first = this.#firstOf(id);
+    const firstBit = first & this.#mask;
+    // Of those that were not added nearly all are told here.
+    if (((this.#bits[firstBit >>> 3] ?? 0) & (1 << (firstBit & 7))) === 0) return false;
     const step = this.#stepOf(id);
-    for (let probe = 0; probe < probes; probe++) {
+    for (let probe = 1; probe < probes; probe++) {
       const bit = (first + Math.imul(probe, step)) & this.#mask;
       if (((this.#bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
     }

@@ -7,7 +7,7 @@
  * is what is written.
  */
 import assert from 'node:assert/strict';
-import { type Codec, chunkIdBytes, compressFrame, seemsCompressible } from '../chunking/index.js';
+import { type Codec, chunkIdBytes, FrameMaker, seemsCompressible } from '../chunking/index.js';
 import { bundleBytesMax } from './bundle.js';
 import { groupChunksMax, type Member, tableBytes } from './chunk-table.js';
 import { directBlockBytes, wholeBlocks } from './direct-io.js';
@@ -22,8 +22,8 @@ import {
 import type { GroupCodec, RecordCodec } from './pack-location.js';
 import { runBytesMax } from './run.js';
 
-/** Level for a chunk that found no neighbours. */
-const zstdLevel = 3;
+/** Of chunks that found no neighbours. */
+const frames = new FrameMaker(3);
 
 /**
  * Where this many chunks in a row do not shrink, the next one is not probed; after twice as many, the next two. So nearly half
@@ -182,7 +182,7 @@ export class RecordMaker {
 
   private writeAlone(id: Uint8Array): void {
     const plain = this.memory.subarray(this.start, this.end);
-    const frame = this.codec === 'bundle' ? compressFrame(plain, zstdLevel) : undefined;
+    const frame = this.codec === 'bundle' ? frames.compress(plain) : undefined;
     const encoded = frame ?? plain;
     const at = this.used + frameBytes;
     const bytes = this.memory.subarray(at, at + encoded.length);
