@@ -68,7 +68,7 @@ function* walkLevel(around: Surroundings, first: Level): Generator<Found> {
     }
     const examined = examine(around, level.path, item);
     if (examined === undefined) continue;
-    const part = partOf(level, item);
+    const part = level.bounds === unbounded ? whole : partOf(level.bounds, item);
     const { found, items } = part.isEntered ? enter(around, examined) : { found: examined.found };
     // What comes before the range was found by who walked that; but what is under it, and in the range, may be unknown now.
     if (found !== undefined && (!part.isBefore || found.kind === 'unreadable')) yield found;
@@ -84,14 +84,19 @@ function levelOf(path: RelPath | undefined, listed: readonly Listed[], bounds: B
   return { path, items, bounds, next: isNamed(items[behind - 1], first) ? behind - 1 : behind };
 }
 
-/** What of `item` is in bounds, all or a part of it. */
-function partOf(
-  { bounds: { after, upTo } }: Level,
-  item: Listed,
-): { readonly isBefore: boolean; readonly isEntered: boolean; readonly bounds: Bounds } {
+/** What of an item is in bounds. */
+interface Part {
+  readonly isBefore: boolean;
+  readonly isEntered: boolean;
+  readonly bounds: Bounds;
+}
+
+const whole: Part = { isBefore: false, isEntered: true, bounds: unbounded };
+
+function partOf({ after, upTo }: Bounds, item: Listed): Part {
   const isBefore = isNamed(item, after?.[0]);
   const isLast = isNamed(item, upTo?.[0]);
-  if (!isBefore && !isLast) return { isBefore, isEntered: true, bounds: unbounded };
+  if (!isBefore && !isLast) return whole;
   const bounds = {
     after: isBefore ? behindFirst(after) : undefined,
     upTo: isLast ? behindFirst(upTo) : undefined,

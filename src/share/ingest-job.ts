@@ -17,7 +17,13 @@ import {
   windowAt,
   windowBytes,
 } from '../chunking/index.js';
-import { decodeFileStat, type FileReader, fileStatBytes, type Piece } from '../folder/index.js';
+import {
+  decodeFileStat,
+  type FileReader,
+  fileStatBytes,
+  type Piece,
+  type PieceRead,
+} from '../folder/index.js';
 import type { RelPath } from '../manifest/index.js';
 import { RecordMaker, type RecordsMade, recordRoomBytes } from '../store/index.js';
 import { type PiecesCut, packPieces } from './pieces-cut.js';
@@ -48,12 +54,17 @@ export function bytesOf({ memory, address }: JobMemory): Uint8Array {
   return new Uint8Array(memory.buffer, address, jobMemoryBytes);
 }
 
+/** In a window. */
+interface ChunkPlace {
+  readonly start: number;
+  readonly length: number;
+}
+
 /** A job under way. */
 export class RunningJob {
   readonly #memory: Uint8Array;
   readonly #window: Window;
-  /** Begin and length of each chunk in the window. */
-  readonly #chunks: { readonly start: number; readonly length: number }[] = [];
+  readonly #chunks: ChunkPlace[] = [];
   readonly pieces: PiecesCut;
   #ids = new Uint8Array(0);
 
@@ -66,8 +77,11 @@ export class RunningJob {
   /** The ids of all chunks, one behind another, 32 bytes each. */
   hash(): Uint8Array {
     this.#ids = new Uint8Array(this.#chunks.length * chunkIdBytes);
-    for (const [index, { start, length }] of this.#chunks.entries())
-      this.#ids.set(hashBytes(this.#window.bytes.subarray(start, start + length)), index * chunkIdBytes);
+    let at = 0;
+    for (const { start, length } of this.#chunks) {
+      this.#ids.set(hashBytes(this.#window.bytes.subarray(start, start + length)), at);
+      at += chunkIdBytes;
+    }
     return this.#ids;
   }
 
@@ -78,18 +92,21 @@ export class RunningJob {
    */
   encode(wanted: Uint8Array): RecordsMade {
     const maker = new RecordMaker(this.#memory, roomBytes);
-    for (const [index, { start, length }] of this.#chunks.entries()) {
-      const id = this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes);
-      if (wanted[index] !== 0) maker.add(id, start, length);
+    for (let index = 0; index < this.#chunks.length; index++) {
+      if (wanted[index] === 0) continue;
+      const { start, length } = this.#chunks[index] as ChunkPlace;
+      maker.add(this.#ids.subarray(index * chunkIdBytes, (index + 1) * chunkIdBytes), start, length);
     }
     return maker.finish();
   }
 
   #cut(reader: FileReader, parameters: ChunkingParameters, job: Job): PiecesCut {
-    let start = 0;
     const pieces = reader.read(piecesOf(job), this.#window.bytes);
-    const counts = Uint32Array.from(pieces, (piece): number => {
-      if (!('bytes' in piece)) return 0;
+    const counts = new Uint32Array(pieces.length);
+    let start = 0;
+    for (let index = 0; index < pieces.length; index++) {
+      const piece = pieces[index] as PieceRead;
+      if (!('bytes' in piece)) continue;
       const end = start + piece.bytes;
       const isEnd = piece.outcome === 'as-found' || piece.isEnd;
       const lengths = cutWindow(this.#window, { start, end, isEnd }, parameters);
@@ -98,13 +115,12 @@ export class RunningJob {
         start += length;
       }
       start = end;
-      return lengths.length;
-    });
-    return packPieces(
-      pieces,
-      counts,
-      Uint32Array.from(this.#chunks, ({ length }) => length),
-    );
+      counts[index] = lengths.length;
+    }
+    const lengths = new Uint32Array(this.#chunks.length);
+    for (let index = 0; index < lengths.length; index++)
+      lengths[index] = (this.#chunks[index] as ChunkPlace).length;
+    return packPieces(pieces, counts, lengths);
   }
 }
 

@@ -43,20 +43,17 @@ export function packPieces(
   counts: Uint32Array,
   lengths: Uint32Array,
 ): PiecesCut {
+  const codes = new Uint8Array(pieces.length);
   const stats = new Uint8Array(pieces.length * fileStatBytes);
   const view = new DataView(stats.buffer);
   const reasons = new Map<number, string>();
-  for (const [index, piece] of pieces.entries()) {
+  for (let index = 0; index < pieces.length; index++) {
+    const piece = pieces[index] as PieceRead;
+    codes[index] = outcomes.indexOf(outcomeOf(piece));
     if (piece.outcome === 'read') encodeFileStat(piece.stat, view, index * fileStatBytes);
     if (piece.outcome === 'unreadable') reasons.set(index, piece.reason);
   }
-  return {
-    outcomes: Uint8Array.from(pieces, (piece) => outcomes.indexOf(outcomeOf(piece))),
-    stats,
-    counts,
-    lengths,
-    reasons,
-  };
+  return { outcomes: codes, stats, counts, lengths, reasons };
 }
 
 export function pieceAt({ outcomes: codes, stats, reasons }: PiecesCut, index: number): PieceCut {
