@@ -171,7 +171,7 @@ export function originOfDisplaced(entry: Entry | undefined): RelPath | undefined
 
 /** What is known of `path` once `dot` was made by somebody who saw `previous`: only `dot` is a head. */
 function afterOperation(path: RelPath, previous: Entry | undefined, dot: Dot): Known {
-  if (previous === undefined) return { path, version: new Map().set(dot.actor, dot.counter) };
+  if (previous === undefined) return { path, version: new Map<string, number>().set(dot.actor, dot.counter) };
   const seen = previous.version;
   assert(!versionIncludes(seen, dot) || dot.counter === 0, 'A dot must not be used twice at one path.');
   const version = withDot(seen, dot);

@@ -320,7 +320,7 @@ export class Replica {
     const value = encodeLocalState({ ...state, counter: this.#counter });
     const batch: RecordChange[] = [{ kind: 'state', key: stateKey, value }, ...more];
     if (isOther) batch.push({ kind: 'seen', key: seenKey, delete: true });
-    if (stats !== undefined) batch.push(...statRecordChanges(stats));
+    for (const one of statRecordChanges(stats ?? [])) batch.push(one);
     for (const [path, stat] of doubts ?? []) {
       const key = pathKey(path);
       batch.push(
@@ -347,7 +347,7 @@ function statRecordChanges(stats: readonly StatChange[]): RecordChange[] {
     keys.push(pathKey(path));
     records.push(record);
   }
-  changes.push({ kind: 'stat', keys, values: encodeStatRecords(records) });
+  if (keys.length > 0) changes.push({ kind: 'stat', keys, values: encodeStatRecords(records) });
   return changes;
 }
 
