@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +47,12 @@ describe('the code cache of the program', () => {
       ...files.map((name) => join(program, name)),
     );
     expect(output.trim().split('\n')).toEqual(files.map(() => 'false'));
+  });
+
+  it('is of files that V8 keeps in a byte a character', () => {
+    const files = readdirSync(program).filter((name) => name.endsWith('.cjs'));
+    const wide = files.filter((name) => readFileSync(join(program, name)).some((byte) => byte >= 0x80));
+    expect(wide).toEqual([]);
   });
 
   it('leaves source maps in use where they are asked for', () => {
