@@ -1,5 +1,6 @@
 /** The programs that take snapshots of a folder, made comparable: a fresh store each, then one snapshot after another. */
-import { mkdir, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shoalPath } from '../../test/support/repository.js';
 import { isInstalled, type Measured, measureCommand } from './command.js';
@@ -88,6 +89,33 @@ const rsync: SnapshotTool = {
 };
 
 export const snapshotTools: readonly SnapshotTool[] = [shoal, restic, borg, casync, rsync];
+
+/** No snapshot: the disk alone, which writes the one file of the folder again, as Shoal writes, and as durably. */
+export const diskAlone: SnapshotTool = {
+  name: 'dd',
+  storeOf: ({ scratch }) => join(scratch, 'dd'),
+  isThere: () => isInstalled('dd'),
+  prepare: (workspace) => empty(workspace, 'dd'),
+  async snapshot({ folder, scratch }) {
+    const [name] = await readdir(folder);
+    const copy = join(scratch, 'dd', 'copy');
+    const direct = (await takesDirectWrites(copy)) ? ['oflag=direct'] : [];
+    const files = [`if=${join(folder, String(name))}`, `of=${copy}`];
+    return measureCommand('dd', [...files, 'bs=4M', 'conv=fdatasync', ...direct]);
+  },
+};
+
+/** Whether the file system of `path`, a file that is made, has writes past its cache: a `tmpfs` had none for long. */
+async function takesDirectWrites(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, constants.O_CREAT | constants.O_WRONLY | constants.O_DIRECT);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return false;
+    throw error;
+  }
+}
 
 function runRestic({ scratch }: Workspace, ...args: readonly string[]): Promise<Measured> {
   return measureCommand('restic', ['--quiet', '--repo', join(scratch, 'restic'), ...args], {
