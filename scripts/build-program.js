@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = `${root}dist/program`;
 
 /** Packages that find files of their own beside them, binaries or worker threads; and what oclif asks for and need not get. */
-const external = [/^@napi-rs\//, 'blake3-wasm', 'piscina', 'udx-native', /^zstd-napi/, 'typescript'];
+const external = [/^@napi-rs\//, 'blake3-wasm', 'koffi', 'piscina', 'udx-native', /^zstd-napi/, 'typescript'];
 
 /** `level` is some thirty files of JavaScript and one that looks for a binary beside it: that one stays where it is. */
 const levelBinary = {

@@ -22,6 +22,7 @@ export {
   seemsCompressible,
 } from './frame.js';
 export { chunkIdOf, deriveKey, hashBackend, hashBytes, hashWord } from './hash.js';
+export { askForHugePages } from './huge-pages.js';
 export { type ChunkingParameters, chunkingParametersOf } from './parameters.js';
 export { beginsAtPage, type SharedMemory, sharedMemory } from './shared-memory.js';
 export { type ReadInto, splitStream } from './split.js';

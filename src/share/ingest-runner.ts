@@ -6,7 +6,12 @@
  * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
  * copied from thread to thread, or left to the garbage collector.
  */
-import { type ChunkingParameters, type SharedMemory, sharedMemory } from '../chunking/index.js';
+import {
+  askForHugePages,
+  type ChunkingParameters,
+  type SharedMemory,
+  sharedMemory,
+} from '../chunking/index.js';
 import { FileReader, type ReaderOptions } from '../folder/index.js';
 import type { RecordsMade } from '../store/index.js';
 import { bytesOf, type Job, type JobMemory, jobMemoryBytes, RunningJob } from './ingest-job.js';
@@ -38,6 +43,7 @@ export class IngestRunner {
   /** The addresses of its parts. */
   readonly #slots: Slots<number>;
   #isFirst = true;
+  #isPrepared = false;
 
   /** Closes `threads` with itself. */
   constructor(folder: ReaderOptions, cutting: ChunkingParameters, threads: IngestThreads) {
@@ -48,9 +54,12 @@ export class IngestRunner {
     this.#slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
   }
 
-  /** Starts the workers, for when it is known that there will be more jobs than one. */
+  /** Starts the workers, for when it is known that there will be more jobs than one. May be called again. */
   prepare(): void {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
     this.#threads.start();
+    askForHugePages(this.#ownMemory());
   }
 
   /** Runs the first phase of `job`, when there is room. */
@@ -58,8 +67,7 @@ export class IngestRunner {
     const address = await this.#slots.take();
     const end = (): void => this.#slots.give(address);
     try {
-      this.#memory ??= sharedMemory(this.#jobsMax * jobMemoryBytes);
-      const place: JobMemory = { memory: this.#memory, address };
+      const place: JobMemory = { memory: this.#ownMemory(), address };
       if (!this.#isFirst) return await this.#startInWorker(job, place, end);
       this.#isFirst = false;
       return this.#startHere(job, place, end);
@@ -71,6 +79,11 @@ export class IngestRunner {
 
   close(): Promise<void> {
     return this.#threads.close();
+  }
+
+  #ownMemory(): SharedMemory {
+    this.#memory ??= sharedMemory(this.#jobsMax * jobMemoryBytes);
+    return this.#memory;
   }
 
   #startHere(job: Job, place: JobMemory, end: () => void): StartedJob {

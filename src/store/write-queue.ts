@@ -1,10 +1,10 @@
 /**
  * The order of writes. One line of records (of chunks) and steps (commits), worked off front to back by one loop: so a
  * step comes after all that was put before it. Records that stand next to each other are written as one batch: a full
- * one, or what there is when somebody waits for it, or after `lingerMs`, because each batch costs a sync. It is written in
- * three parts, one after another. One batch is looked up while those before it are appended, `appendsMax` together, so that
- * the disk has the next one when it is done with one; and all that were appended since the last sync began are synced
- * together. A batch that is not full begins when all before are written.
+ * one, or what there is when somebody waits for it, or after `lingerMs`; one that is not full begins when all before are
+ * appended. A batch is written in three parts, one after another. One is looked up while those before it are appended,
+ * `appendsMax` together, so that the disk has the next one when it is done with one; and those that were appended are put on
+ * the disk many at a time (`GroupSync`).
  *
  * Invariants:
  * - A step begins when all parts of every batch before it are done, and no batch begins before it has ended.
@@ -16,6 +16,7 @@
  */
 import type { ChunkId } from '../chunking/index.js';
 import type { StoredChunk } from './chunk-value.js';
+import { GroupSync, type UnsyncedBatch } from './group-sync.js';
 import { storeClosed } from './level-failure.js';
 import type { RecordCodec } from './pack-location.js';
 
@@ -75,12 +76,6 @@ type Task =
   /** Resolves when all before it is appended, or finished, and holds nothing up. */
   | { readonly kind: 'mark'; readonly until: 'appended' | 'finished'; readonly mark: Waiter };
 
-/** A batch after its second part. */
-interface AppendedBatch<Appended> {
-  readonly result: Appended;
-  readonly bytes: number;
-}
-
 const mebibyte = 1024 * 1024;
 /** Most bytes of records in line before `put` waits. */
 export const queueBytesMax = 32 * mebibyte;
@@ -88,8 +83,8 @@ export const queueBytesMax = 32 * mebibyte;
 export const batchBytesMax = 4.25 * mebibyte;
 /** Most batches that are being appended. */
 const appendsMax = 3;
-/** Most bytes that are appended and not on the disk before a batch waits: what one sync is for. */
-export const unfinishedBytesMax = 64 * mebibyte;
+/** Most bytes that are appended and not on the disk before a batch waits: for one sync, for the next, and for what comes while that begins. */
+export const unfinishedBytesMax = 96 * mebibyte;
 /** How long records may stand in line while nobody waits for them. */
 const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
@@ -103,9 +98,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private bytes = 0;
   /** Of those whose appending has not begun. */
   private bytesInLine = 0;
-  /** Batches whose appending has begun, and that are not finished. */
-  private unfinished = 0;
-  /** What those take. */
+  /** Of batches whose appending has begun, and that are not finished. */
   private unfinishedBytes = 0;
   /** Those of them that are not appended yet. */
   private appends = 0;
@@ -120,10 +113,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   private waiting: Waiter[] = [];
   /** All appending that was begun. Never rejects. */
   private appending: Promise<void> = Promise.resolve();
-  /** In their order: batches that were appended, and whose last part has not begun. */
-  private appended: AppendedBatch<Appended>[] = [];
-  /** All batches whose appending was begun. Never rejects. */
-  private finishing: Promise<void> = Promise.resolve();
+  private readonly finishing = new GroupSync<Appended>({ finish: (batches) => this.finish(batches) });
 
   constructor(private readonly writer: BatchWriter<Appended>) {}
 
@@ -225,7 +215,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
   }
 
   private async runStep(step: Step): Promise<void> {
-    await this.finishing;
+    await this.allFinished();
     if (this.failure !== undefined) return; // it was rejected with all the others
     await step.run(); // still in line: should it fail, it is rejected with all the others
     this.line.shift();
@@ -237,8 +227,14 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     this.line.shift();
     this.asked--;
     if (until === 'appended') this.givers--;
-    const passed = until === 'appended' ? this.appending : this.finishing;
+    const passed = until === 'appended' ? this.appending : this.allFinished();
     void passed.then(() => (this.failure === undefined ? resolve() : reject(this.failure.error)));
+  }
+
+  /** Resolves when all batches whose appending was begun are finished, or have failed. */
+  private async allFinished(): Promise<void> {
+    await this.appending;
+    await this.finishing.all();
   }
 
   private async writeFrontBatch(): Promise<void> {
@@ -251,30 +247,25 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     this.line.splice(0, records.length);
     for (const record of records) this.bytesInLine -= cost(record);
     const bytes = records.reduce((sum, { written }) => sum + written.length, 0);
-    this.unfinished++;
     this.unfinishedBytes += bytes;
     this.appends++;
     const earlier = this.appending;
-    const appending = append().then(
+    this.appending = append().then(
       async (result) => {
         await earlier;
         this.noteAppended(records, { result, bytes });
       },
       (error: unknown) => this.fail(error),
     );
-    this.appending = appending;
-    this.finishing = this.finishing.then(() => this.finishBatch(appending));
   }
 
   private mayAppend(): boolean {
     return this.appends < appendsMax && this.unfinishedBytes <= unfinishedBytesMax;
   }
 
-  /** Finishes a batch, unless that was done with one before it, and all others that are appended. Never rejects. */
-  private async finishBatch(appending: Promise<void>): Promise<void> {
-    await appending;
-    const batches = this.appended.splice(0);
-    if (this.failure !== undefined || batches.length === 0) return;
+  /** Never rejects. */
+  private async finish(batches: readonly UnsyncedBatch<Appended>[]): Promise<void> {
+    if (this.failure !== undefined) return;
     try {
       await this.writer.finish(batches.map(({ result }) => result));
     } catch (error) {
@@ -284,7 +275,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
     for (const batch of batches) this.leave(batch);
   }
 
-  private noteAppended(records: readonly PendingRecord[], batch: AppendedBatch<Appended>): void {
+  private noteAppended(records: readonly PendingRecord[], batch: UnsyncedBatch<Appended>): void {
     if (this.failure !== undefined) return;
     for (const { id, stored } of batch.result.placed) this.onTheirWay.set(id, stored);
     for (const record of records) {
@@ -292,22 +283,21 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
       for (const { id } of record.chunks) if (this.onTheirWay.get(id) === record) this.onTheirWay.delete(id);
       this.bytes -= cost(record);
     }
-    this.appended.push(batch);
+    this.finishing.add(batch);
     this.appends--;
     this.wake();
     if (this.bytes < queueBytesMax) this.letIn((waiter) => waiter.resolve());
   }
 
-  private leave({ result, bytes }: AppendedBatch<Appended>): void {
+  private leave({ result, bytes }: UnsyncedBatch<Appended>): void {
     for (const { id } of result.placed) this.onTheirWay.delete(id);
     this.unfinishedBytes -= bytes;
-    this.unfinished--;
     this.wake();
   }
 
   /**
    * Resolves when there are records for a full batch in line, or somebody waits for their memory; else when all before them
-   * are written and somebody waits for that, or they have lingered.
+   * are appended and somebody waits for that, or they have lingered.
    */
   private async untilDue(): Promise<void> {
     let hasLingered = false;
@@ -316,7 +306,7 @@ export class WriteQueue<Appended extends AppendedChunks = AppendedChunks> {
       this.wake();
     }, lingerMs);
     while (this.failure === undefined && this.bytesInLine < batchBytesMax && this.givers === 0) {
-      if (this.unfinished === 0 && (this.asked > 0 || hasLingered)) break;
+      if (this.appends === 0 && (this.asked > 0 || hasLingered)) break;
       await this.woken();
     }
     clearTimeout(linger);
