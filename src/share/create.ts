@@ -27,6 +27,14 @@ export interface CreateOptions {
   readonly now: () => number;
 }
 
+/** A share with what it is opened with. Whoever has it opens it, or closes the store. */
+export interface ShareParts {
+  readonly layout: Layout;
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly store: Store;
+}
+
 /** The record under which a ticket waits until the inviter has answered. */
 export const pendingTicketKey = 'pending';
 
@@ -34,7 +42,10 @@ export const pendingTicketKey = 'pending';
  * Begins a share: its key and a device key. The folder's content is not looked at.
  * @param onPlace - called when the folder is there, and may become a share
  */
-export async function createShare(options: CreateOptions, onPlace?: (root: string) => void): Promise<Layout> {
+export async function createShare(
+  options: CreateOptions,
+  onPlace?: (root: string) => void,
+): Promise<ShareParts> {
   const share = generateKeyPair();
   const secrets = { device: generateKeyPair(), share };
   return create(options, { share: shareIdFromBytes(share.publicKey), secrets, onPlace });
@@ -50,7 +61,7 @@ export async function keepFounderRecord(replica: Replica, config: Config, now: (
 }
 
 /** Prepares `directory` to become a replica: `claimMembership` then brings the ticket to the inviter. */
-export async function createReplica(options: CreateOptions, ticket: Ticket): Promise<Layout> {
+export async function createReplica(options: CreateOptions, ticket: Ticket): Promise<ShareParts> {
   const fill = async (store: Store): Promise<void> => {
     const value = Buffer.from(encodeTicket(ticket), 'utf8');
     await store.commit([{ kind: 'state', key: pendingTicketKey, value }], { durable: true });
@@ -65,7 +76,10 @@ interface Beginning {
   readonly fill?: (store: Store) => Promise<void>;
 }
 
-async function create(options: CreateOptions, { share, secrets, onPlace, fill }: Beginning): Promise<Layout> {
+async function create(
+  options: CreateOptions,
+  { share, secrets, onPlace, fill }: Beginning,
+): Promise<ShareParts> {
   const root = resolve(options.directory);
   const name = checkName(options.name ?? hostname());
   await mkdir(root, { recursive: true }).catch((cause: unknown) => {
@@ -82,14 +96,16 @@ async function create(options: CreateOptions, { share, secrets, onPlace, fill }:
   await mkdir(layout.state, { mode: 0o700 });
   await mkdir(layout.temporary, { mode: 0o700 });
   await writeSecrets(layout, secrets);
+  const config = { share, name, port: defaultPort, peers: [] };
   const store = await Store.open(layout.store);
   try {
     await fill?.(store);
-  } finally {
+    await writeConfig(layout, config);
+    return { layout, config, secrets, store };
+  } catch (error) {
     await store.close();
+    throw error;
   }
-  await writeConfig(layout, { share, name, port: defaultPort, peers: [] });
-  return layout;
 }
 
 /** @throws ShoalError USAGE if `root` is, or lies in, a share, or holds a `.shoal` that Shoal did not begin */

@@ -12,7 +12,7 @@ import { claimMembership } from './claim.js';
 import { type CollectOptions, type CollectProgress, type CollectResult, collect } from './collect.js';
 import { parseAddress } from './config.js';
 import { askRunning } from './control-client.js';
-import { createReplica, createShare } from './create.js';
+import { createReplica, createShare, type ShareParts } from './create.js';
 import type { Daemon, DaemonOptions } from './daemon.js';
 import { withDeadline } from './deadline.js';
 import type { DryRunResult } from './dry-run.js';
@@ -20,7 +20,7 @@ import { dryRunHere } from './dry-run-process.js';
 import { jobMax } from './ingest.js';
 import { IngestThreads } from './ingest-threads.js';
 import { controlSocketPath, type Layout } from './layout.js';
-import { type OpenShare, openShare, ownRole } from './open-share.js';
+import { type OpenShare, openWith, ownRole } from './open-share.js';
 import { ownAddresses } from './own-address.js';
 import { isIndexDamage, rebuildIndex } from './repair-store.js';
 import { askOrOpen, runShare } from './run.js';
@@ -69,14 +69,14 @@ export async function initShare(options: {
   const threads = new IngestThreads();
   try {
     // They start while the share is made: that takes them as long as it takes this thread, which mostly waits.
-    const layout = await createShare(options, (root) => {
+    const parts = await createShare(options, (root) => {
       if (holdsMoreThan(root, jobMax)) threads.start();
     });
     try {
-      return await takeFirstSnapshot(layout, threads, options);
+      return await takeFirstSnapshot(parts, threads, options);
     } catch (error) {
       // Nothing but keys was made: it is taken away again, so that the folder can be made a share when there is space.
-      if (isShoalError(error, 'NO_SPACE')) await rm(layout.state, { recursive: true, force: true });
+      if (isShoalError(error, 'NO_SPACE')) await rm(parts.layout.state, { recursive: true, force: true });
       throw error;
     }
   } finally {
@@ -85,11 +85,11 @@ export async function initShare(options: {
 }
 
 async function takeFirstSnapshot(
-  layout: Layout,
+  parts: ShareParts,
   threads: IngestThreads,
   options: Parameters<typeof initShare>[0],
 ): Promise<InitResult> {
-  const share = await openShare(layout, options);
+  const share = await openWith(parts, options);
   try {
     const { replica, folder } = share;
     const { onProgress, signal } = options;
@@ -108,7 +108,7 @@ async function takeFirstSnapshot(
     return {
       share: replica.share,
       device: replica.device,
-      path: layout.root,
+      path: share.layout.root,
       root: replica.root,
       files: totals.files,
       directories: totals.directories,
@@ -171,29 +171,35 @@ export async function joinShare(options: {
   signal: AbortSignal;
 }): Promise<JoinResult> {
   const ticket = decodeTicket(options.ticket);
-  const layout = await createReplica(options, ticket);
+  const parts = await createReplica(options, ticket);
   try {
-    return await claimHere(layout, ticket, options);
+    return await claimHere(parts, ticket, options);
   } catch (error) {
     // A ticket that was turned down leaves nothing behind: the folder is free for the next one.
-    if (isShoalError(error, 'REFUSED')) await rm(layout.state, { recursive: true, force: true });
+    if (isShoalError(error, 'REFUSED')) await rm(parts.layout.state, { recursive: true, force: true });
     throw error;
   }
 }
 
 async function claimHere(
-  layout: Layout,
+  parts: ShareParts,
   ticket: Ticket,
   options: { waitMs: number; now: () => number; signal: AbortSignal },
 ): Promise<JoinResult> {
-  const share = await openShare(layout, options);
+  const share = await openWith(parts, options);
   try {
     const { name } = share.config;
     const { secrets } = share.replica;
     const joined = await withDeadline({ signal: options.signal, timeoutMs: options.waitMs }, (signal) =>
       claimMembership(share.store, { secrets, ticket, name, signal }),
     );
-    return { share: ticket.share, path: layout.root, joined, role: ticket.role, inviter: ticket.inviter };
+    return {
+      share: ticket.share,
+      path: share.layout.root,
+      joined,
+      role: ticket.role,
+      inviter: ticket.inviter,
+    };
   } finally {
     await share.close();
   }

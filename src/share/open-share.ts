@@ -8,7 +8,7 @@ import { Folder } from '../folder/index.js';
 import { Store } from '../store/index.js';
 import { decodeMemberRecord, type Role } from '../trust/index.js';
 import { type Config, readConfig } from './config.js';
-import { keepFounderRecord } from './create.js';
+import { keepFounderRecord, type ShareParts } from './create.js';
 import type { Layout } from './layout.js';
 import { restoreMembership, saveMembership } from './membership-copy.js';
 import { recover } from './recover.js';
@@ -46,13 +46,21 @@ export async function openShare(layout: Layout, options: OpenOptions): Promise<O
   const secrets = await readSecrets(layout);
   const { onDamage } = options;
   const store = await Store.open(layout.store, onDamage === undefined ? {} : { onDamage });
+  return openWith({ layout, config, secrets, store }, options);
+}
+
+/** As `openShare`, with parts that are at hand: the store is closed with the share, or if that cannot be opened. */
+export async function openWith(
+  { layout, config, secrets, store }: ShareParts,
+  { now }: Pick<OpenOptions, 'now'>,
+): Promise<OpenShare> {
   try {
     const folder = await Folder.open(layout.root);
     await folder.cleanTemporary();
     await restoreMembership(layout, store, config.share);
-    const replica = await Replica.open({ share: config.share, secrets, store, now: options.now });
+    const replica = await Replica.open({ share: config.share, secrets, store, now });
     await settleRebuild(layout, replica);
-    await keepFounderRecord(replica, config, options.now);
+    await keepFounderRecord(replica, config, now);
     await saveMembership(layout, store);
     await recover(replica, folder);
     tuneEngine();
