@@ -40,6 +40,7 @@ const ONE_FILE_PACKAGES = {
   'zstd-napi': '^src/chunking/',
   'blake3-wasm': '^src/chunking/',
   '@napi-rs/blake-hash': '^src/chunking/',
+  koffi: '^src/chunking/',
   uqr: '^src/cli/',
   piscina: '^src/share/',
 };
