@@ -10,7 +10,7 @@ import type { SharedMemory } from './shared-memory.js';
 
 /** The part of `koffi`, which calls functions of C, that is used. */
 interface Koffi {
-  load(library: null): { func(prototype: string): (...values: unknown[]) => number };
+  load(library: null): { func(prototype: string): Madvise };
 }
 
 /** Says what the system does, in brackets: `always [madvise] never`. */
@@ -18,19 +18,17 @@ const modeFile = '/sys/kernel/mm/transparent_hugepage/enabled';
 /** `MADV_HUGEPAGE` in linux/mman.h. */
 const adviseHuge = 14;
 
+type Madvise = (bytes: Uint8Array, length: number, advice: number) => number;
+let madvise: Madvise | undefined;
+
 /**
  * Asks for all of `memory` in huge pages, where they go to those who ask. Pages that were used already stay as they are.
  * @returns whether they were asked for
  */
 export function askForHugePages({ buffer }: SharedMemory): boolean {
   if (!goToThoseWhoAsk()) return false;
-  try {
-    const koffi: Koffi = createRequire(import.meta.url)('koffi');
-    const madvise = koffi.load(null).func('int madvise(void *address, size_t length, int advice)');
-    return madvise(new Uint8Array(buffer), buffer.byteLength, adviseHuge) === 0;
-  } catch {
-    return false; // an optional package: there is no binary of it for every machine
-  }
+  madvise ??= loadMadvise();
+  return madvise(new Uint8Array(buffer), buffer.byteLength, adviseHuge) === 0;
 }
 
 function goToThoseWhoAsk(): boolean {
@@ -38,5 +36,14 @@ function goToThoseWhoAsk(): boolean {
     return readFileSync(modeFile, 'latin1').includes('[madvise]');
   } catch {
     return false; // another system, or a kernel without them
+  }
+}
+
+function loadMadvise(): Madvise {
+  try {
+    const koffi: Koffi = createRequire(import.meta.url)('koffi');
+    return koffi.load(null).func('int madvise(void *bytes, size_t length, int advice)');
+  } catch {
+    return () => -1; // an optional package: there is no binary of it for every machine
   }
 }

@@ -20,8 +20,7 @@ const othersMayRead = 0o077;
 export async function readSecrets(layout: Layout): Promise<Secrets> {
   let text: string;
   try {
-    const { mode } = await stat(layout.secrets);
-    if ((mode & othersMayRead) !== 0) {
+    if (await isOpenToOthers(layout)) {
       throw new ShoalError(
         'REFUSED',
         `${layout.secrets} can be read by others: run \`chmod 600\` on it, and try again.`,
@@ -51,6 +50,7 @@ export async function readSecrets(layout: Layout): Promise<Secrets> {
   }
 }
 
+/** @throws ShoalError REFUSED: the file system keeps no permissions, so others can read the file */
 export async function writeSecrets(layout: Layout, secrets: Secrets): Promise<void> {
   const fields = {
     device: Buffer.from(exportSecretKey(secrets.device)).toString('hex'),
@@ -59,6 +59,17 @@ export async function writeSecrets(layout: Layout, secrets: Secrets): Promise<vo
       : { share: Buffer.from(exportSecretKey(secrets.share)).toString('hex') }),
   };
   await writeDurably(layout.secrets, `${JSON.stringify(fields)}\n`);
+  if (await isOpenToOthers(layout)) {
+    throw new ShoalError(
+      'REFUSED',
+      `Others can read ${layout.secrets}, which would hold the keys: make the share on a file system that keeps permissions.`,
+    );
+  }
+}
+
+async function isOpenToOthers(layout: Layout): Promise<boolean> {
+  const { mode } = await stat(layout.secrets);
+  return (mode & othersMayRead) !== 0;
 }
 
 /** Replaces a small file whole and durably: temporary file, fsync, rename, fsync of the directory. Mode 0600. */

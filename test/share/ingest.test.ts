@@ -7,6 +7,7 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { getPriority, platform } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { askForHugePages } from '../../src/chunking/huge-pages.js';
 import { type ChunkId, chunkIdOf, splitStream, windowBytes } from '../../src/chunking/index.js';
 import { IgnoreRules } from '../../src/folder/ignore-rules.js';
 import { parseRelPath, recipeParts } from '../../src/manifest/index.js';
@@ -17,6 +18,8 @@ import { pieceAt } from '../../src/share/pieces-cut.js';
 import { seededBytes } from '../chunking/seeded-bytes.js';
 import { scratchDirectory } from './peer.js';
 import { shareOf } from './replica-at-rest.js';
+
+vi.mock('../../src/chunking/huge-pages.js', { spy: true });
 
 let scratch: { path: string; remove: () => Promise<void> };
 let directory: string;
@@ -165,6 +168,16 @@ describe('an ingest', () => {
     };
     return new Map(readdirSync('/proc/self/task').map((thread) => [thread, nice(thread)]));
   }
+
+  it('asks for its memory in huge pages once, when there is more than one job', async () => {
+    vi.mocked(askForHugePages).mockClear();
+    await takeAll([await put('only', seededBytes(1, 50))]);
+    expect(askForHugePages).not.toHaveBeenCalled();
+    const files: FoundFile[] = [];
+    for (let index = 0; index < 600; index++) files.push(await put(`${index}`, seededBytes(index, 50)));
+    await takeAll(files);
+    expect(askForHugePages).toHaveBeenCalledTimes(1);
+  });
 
   it('looks once at a small file that is as it was found, and takes one that is not as it is now', async () => {
     const files: FoundFile[] = [];
