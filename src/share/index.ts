@@ -68,7 +68,7 @@ export async function initShare(options: {
 }): Promise<InitResult> {
   const threads = new IngestThreads();
   try {
-    // They start while the share is made: that takes them as long as it takes this thread, which mostly waits.
+    // They start while the share is made, which is mostly waiting.
     const parts = await createShare(options, (root) => {
       if (holdsMoreThan(root, jobMax)) threads.start();
     });

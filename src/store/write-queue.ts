@@ -16,7 +16,7 @@
  */
 import type { ChunkId } from '../chunking/index.js';
 import type { StoredChunk } from './chunk-value.js';
-import { GroupSync, type UnsyncedBatch } from './group-sync.js';
+import { GroupSync, syncBytesMin, type UnsyncedBatch } from './group-sync.js';
 import { storeClosed } from './level-failure.js';
 import type { RecordCodec } from './pack-location.js';
 
@@ -83,8 +83,8 @@ export const queueBytesMax = 32 * mebibyte;
 export const batchBytesMax = 4.25 * mebibyte;
 /** Most batches that are being appended. */
 const appendsMax = 3;
-/** Most bytes that are appended and not on the disk before a batch waits: for one sync, for the next, and for what comes while that begins. */
-export const unfinishedBytesMax = 96 * mebibyte;
+/** Most bytes that are appended and not on the disk before a batch waits: those of three syncs. */
+export const unfinishedBytesMax = 3 * syncBytesMin;
 /** How long records may stand in line while nobody waits for them. */
 const lingerMs = 25;
 /** What a chunk in line costs beside its bytes: bounds the count of tiny ones. */
