@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { codeCacheFile, compile, toCodeCache } from '../dist/src/engine/code-cache.js';
+import { codeCacheFile, compile, toCodeCache, wrap } from '../dist/src/engine/code-cache.js';
 
 const directory = fileURLToPath(new URL('../dist/program/', import.meta.url));
 
@@ -11,9 +11,9 @@ const directory = fileURLToPath(new URL('../dist/program/', import.meta.url));
 for (const name of await readdir(directory)) {
   if (!name.endsWith('.cjs')) continue;
   const filename = `${directory}${name}`;
-  const source = await readFile(filename);
+  const wrapped = wrap(await readFile(filename));
   setFlagsFromString('--no-lazy');
-  const script = compile(filename, source);
+  const script = compile(filename, wrapped);
   setFlagsFromString('--lazy');
-  await writeFile(codeCacheFile(filename), toCodeCache(source, script));
+  await writeFile(codeCacheFile(filename), toCodeCache(wrapped, script));
 }

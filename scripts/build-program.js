@@ -66,6 +66,7 @@ await bundle.write({
   dynamicImportInCjs: false,
   sourcemap: true,
   minify: false,
+  comments: { legal: true, annotation: false, jsdoc: false },
   // Without groups the file of the network would get whatever it shares with the rest, and everybody would load all of it.
   codeSplitting: {
     groups: [

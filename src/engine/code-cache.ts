@@ -7,7 +7,7 @@
  * they are others. It looks at neither the content of the file nor at that of the cache, and damage ends the process at
  * best: so there is a checksum of both.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,14 @@ import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 const checksumLength = 4;
+/** What Node wraps a CommonJS module in. */
+const before = Buffer.from('(function (exports, require, module, __filename, __dirname) { ');
+const after = Buffer.from('\n})');
+/**
+ * What all files are read into, one after another: of reading them it is new memory that takes longest. Each has room for the
+ * largest of today.
+ */
+const [wrappedRoom, cacheRoom] = [Buffer.allocUnsafeSlow(2 ** 20), Buffer.allocUnsafeSlow(2 ** 21)];
 
 /**
  * Has the files beside this one loaded with their code caches from now on, in this thread. With `--enable-source-maps` Node
@@ -34,40 +42,39 @@ export function codeCacheFile(filename: string): string {
   return `${filename}.cache`;
 }
 
+/** What is compiled of a CommonJS module that is ASCII alone. */
+export function wrap(source: Uint8Array): Buffer {
+  return Buffer.concat([before, source, after]);
+}
+
 /** @returns the code that V8 has compiled of `script` up to now, as a code cache's file holds it */
-export function toCodeCache(source: Uint8Array, script: Script): Uint8Array {
+export function toCodeCache(wrapped: Uint8Array, script: Script): Uint8Array {
   const code = script.createCachedData();
   const checksum = Buffer.alloc(checksumLength);
-  checksum.writeUInt32LE(checksumOf(source, code));
+  checksum.writeUInt32LE(checksumOf(wrapped, code));
   return Buffer.concat([code, checksum]);
 }
 
 /**
- * @param source - a CommonJS module
- * @param cache - if there is one: the content of its code cache's file, in a buffer of its own
- * @returns what runs to the function that Node wraps such a module in
+ * @param wrapped - as `wrap` makes it: a string that V8 would have to put together is copied once more
+ * @param cache - if there is one: the content of its code cache's file
+ * @returns what runs to the function of the module; neither `wrapped` nor `cache` is kept
  */
-export function compile(filename: string, source: Buffer, cache?: Buffer): Script {
+export function compile(filename: string, wrapped: Buffer, cache?: Buffer): Script {
   const code = cache?.subarray(0, -checksumLength);
-  const isSound = cache !== undefined && code !== undefined && hasChecksum(cache, source, code);
-  return new Script(
-    `(function (exports, require, module, __filename, __dirname) { ${source.toString()}\n})`,
-    {
-      filename,
-      ...(isSound && { cachedData: code }),
-    },
-  );
+  const isSound = cache !== undefined && code !== undefined && hasChecksum(cache, wrapped, code);
+  return new Script(wrapped.toString('latin1'), { filename, ...(isSound && { cachedData: code }) });
 }
 
-function hasChecksum(cache: Buffer, source: Uint8Array, code: Uint8Array): boolean {
+function hasChecksum(cache: Buffer, wrapped: Uint8Array, code: Uint8Array): boolean {
   return (
     cache.length > checksumLength &&
-    cache.readUInt32LE(cache.length - checksumLength) === checksumOf(source, code)
+    cache.readUInt32LE(cache.length - checksumLength) === checksumOf(wrapped, code)
   );
 }
 
-function checksumOf(source: Uint8Array, code: Uint8Array): number {
-  return crc32(code, crc32(source));
+function checksumOf(wrapped: Uint8Array, code: Uint8Array): number {
+  return crc32(code, crc32(wrapped));
 }
 
 type Wrapper = (
@@ -80,18 +87,38 @@ type Wrapper = (
 ) => void;
 
 function load(module: NodeJS.Module, filename: string): void {
-  const wrapper = compile(
-    filename,
-    readFileSync(filename),
-    readCache(filename),
-  ).runInThisContext() as Wrapper;
+  const wrapped = readWrapped(filename);
+  const wrapper = compile(filename, wrapped, readCache(filename)).runInThisContext() as Wrapper;
   wrapper.call(module.exports, module.exports, createRequire(filename), module, filename, dirname(filename));
+}
+
+function readWrapped(filename: string): Buffer {
+  const source = readInto(wrappedRoom.subarray(before.length, -after.length), filename);
+  if (source.buffer !== wrappedRoom.buffer) return wrap(source);
+  before.copy(wrappedRoom);
+  after.copy(wrappedRoom, before.length + source.length);
+  return wrappedRoom.subarray(0, before.length + source.length + after.length);
 }
 
 function readCache(filename: string): Buffer | undefined {
   try {
-    return readFileSync(codeCacheFile(filename));
+    return readInto(cacheRoom, codeCacheFile(filename));
   } catch {
     return undefined; // then it takes longer
+  }
+}
+
+/** @returns what the file holds: in `room`, or if that is too small in memory of its own */
+function readInto(room: Buffer, filename: string): Buffer {
+  const file = openSync(filename, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafeSlow(size);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < size; length += read)
+      read = readSync(file, bytes, length, size - length, null);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
   }
 }

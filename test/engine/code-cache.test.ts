@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { compile, toCodeCache } from '../../src/engine/code-cache.js';
+import { compile, toCodeCache, wrap } from '../../src/engine/code-cache.js';
 
 const program = fileURLToPath(new URL('../../dist/program/', import.meta.url));
 const built = new URL('../../dist/src/engine/', import.meta.url);
@@ -31,7 +31,7 @@ function run(...args: string[]): string {
 function runAtStart(script: string, ...args: string[]): string {
   const imports = `
     import { readFileSync, writeFileSync } from 'node:fs';
-    import { codeCacheFile, compile, toCodeCache } from '${built.href}code-cache.js';
+    import { codeCacheFile, compile, toCodeCache, wrap } from '${built.href}code-cache.js';
   `;
   return run('--input-type=module', '-e', imports + script, ...args);
 }
@@ -42,7 +42,7 @@ describe('the code cache of the program', () => {
     expect(files.length).toBeGreaterThan(5);
     const output = runAtStart(
       `for (const file of process.argv.slice(1)) {
-         console.log(compile(file, readFileSync(file), readFileSync(codeCacheFile(file))).cachedDataRejected);
+         console.log(compile(file, wrap(readFileSync(file)), readFileSync(codeCacheFile(file))).cachedDataRejected);
        }`,
       ...files.map((name) => join(program, name)),
     );
@@ -77,51 +77,51 @@ describe('the code cache of the program', () => {
     for (const [name, source] of Object.entries(files)) writeFileSync(join(directory, name), source);
     // Code that was compiled of something else, so that the sum tells whether it is taken.
     runAtStart(
-      `const source = readFileSync('with.cjs');
-       const other = Buffer.from(source.toString().replace('1 + 2', '1 + 7'));
-       writeFileSync(codeCacheFile('with.cjs'), toCodeCache(source, compile('with.cjs', other)));`,
+      `const wrapped = wrap(readFileSync('with.cjs'));
+       const other = Buffer.from(wrapped.toString().replace('1 + 2', '1 + 7'));
+       writeFileSync(codeCacheFile('with.cjs'), toCodeCache(wrapped, compile('with.cjs', other)));`,
     );
     expect(run('start.cjs')).toBe(`{ sum: 8, name: 'with.cjs' } { sum: 4, found: true }\n`);
   });
 });
 
 describe('a code cache', () => {
-  const source = Buffer.from('exports.answer = [6, 7].reduce((a, b) => a * b);');
+  const wrapped = wrap(Buffer.from('exports.answer = [6, 7].reduce((a, b) => a * b);'));
 
   it('is taken with its source', () => {
-    const cache = cacheOf(source);
-    expect(compile('a.cjs', source, cache).cachedDataRejected).toBe(false);
+    const cache = cacheOf(wrapped);
+    expect(compile('a.cjs', wrapped, cache).cachedDataRejected).toBe(false);
   });
 
   it('is left when a bit of it or of the source is another', () => {
-    const cache = cacheOf(source);
+    const cache = cacheOf(wrapped);
     for (let bit = 0; bit < cache.length * 8; bit += 7) {
-      expect(compile('a.cjs', source, flipped(cache, bit)).cachedDataRejected, `bit ${bit}`).toBeUndefined();
+      expect(compile('a.cjs', wrapped, flipped(cache, bit)).cachedDataRejected, `bit ${bit}`).toBeUndefined();
     }
     for (let bit = 0; bit < 7; bit++) {
-      const other = flipped(source, source.indexOf('6') * 8 + (bit % 3));
+      const other = flipped(wrapped, wrapped.indexOf('6') * 8 + (bit % 3));
       expect(compile('a.cjs', other, cache).cachedDataRejected, `bit ${bit}`).toBeUndefined();
     }
   });
 
   it('is left when it is cut off', () => {
-    const cache = cacheOf(source);
+    const cache = cacheOf(wrapped);
     for (const length of [0, 1, 3, 4, 5, cache.length - 1]) {
       expect(
-        compile('a.cjs', source, Buffer.from(cache.subarray(0, length))).cachedDataRejected,
+        compile('a.cjs', wrapped, Buffer.from(cache.subarray(0, length))).cachedDataRejected,
       ).toBeUndefined();
     }
   });
 
   it('does not change what a module is', () => {
     const module = { exports: { answer: 0 } };
-    compile('a.cjs', source, cacheOf(source)).runInThisContext().call(module.exports, module.exports);
+    compile('a.cjs', wrapped, cacheOf(wrapped)).runInThisContext().call(module.exports, module.exports);
     expect(module.exports.answer).toBe(42);
   });
 });
 
-function cacheOf(source: Buffer): Buffer {
-  return Buffer.from(toCodeCache(source, compile('a.cjs', source)));
+function cacheOf(wrapped: Buffer): Buffer {
+  return Buffer.from(toCodeCache(wrapped, compile('a.cjs', wrapped)));
 }
 
 function flipped(bytes: Buffer, bit: number): Buffer {
