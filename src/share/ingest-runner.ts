@@ -2,8 +2,8 @@
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
  * longer to start than that takes to do; all later ones in worker threads, which start meanwhile.
  *
- * Bound: at most `memoriesPerWorker` jobs a worker are between their beginning and the end of their use, each in a part of
- * one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
+ * Bound: at most so many jobs as the workers can be at, and `jobsForDisk` more, are between their beginning and the end of their
+ * use, each in a part of one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
  * copied from thread to thread, or left to the garbage collector.
  */
 import {
@@ -31,8 +31,8 @@ export interface StartedJob {
   finish(wanted: Uint8Array, use: UseEncoded): Promise<void>;
 }
 
-/** Of the jobs of a worker: those that wait for the disk need no worker any more, but their memory. */
-const memoriesPerWorker = 5;
+/** Jobs that wait for the disk need no worker any more, but their memory: about as many are made while it syncs. */
+const jobsForDisk = 14;
 
 export class IngestRunner {
   readonly #folder: ReaderOptions;
@@ -50,7 +50,7 @@ export class IngestRunner {
     this.#folder = folder;
     this.#cutting = cutting;
     this.#threads = threads;
-    this.#jobsMax = threads.count * memoriesPerWorker;
+    this.#jobsMax = threads.jobsMax + jobsForDisk;
     this.#slots = new Slots(Array.from({ length: this.#jobsMax }, (_, index) => index * jobMemoryBytes));
   }
 

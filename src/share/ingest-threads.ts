@@ -20,6 +20,8 @@ const threadYoungMemoryMb = 8;
 
 export class IngestThreads {
   readonly count = Math.min(availableParallelism(), threadsMax);
+  /** Most jobs that they work at. */
+  readonly jobsMax = this.count * jobsPerThread;
   /** Of the jobs that are not done, by number. */
   readonly #dialogues = new Map<number, Dialogue>();
   #pool: Promise<Piscina> | undefined;

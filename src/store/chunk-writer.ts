@@ -28,6 +28,8 @@ export interface AppendedBatch extends AppendedChunks {
   readonly operations: readonly Operation[];
 }
 
+/** Most that the database is told at once of several batches; those who wait for this thread wait that long. */
+const operationsTogetherMax = 1024;
 /** Ids that are told from absent ones as well as can be; 2 MiB. */
 const writtenIdsExpected = 2 ** 20;
 
@@ -86,28 +88,28 @@ export class ChunkWriter {
     };
   }
 
-  /** The third part: the records are put on the disk, and then the database is told of them, batch by batch. */
+  /** The third part: the records are put on the disk, and then the database is told of them, in their order. */
   async finish(batches: readonly AppendedBatch[]): Promise<void> {
     // First: after a power cut the database's log may be whole where the pack, though as long as it was, has zeros.
     // Such a chunk would count as a duplicate when it comes again, and be lost for good.
     const hasRecords = ({ placed }: AppendedBatch): boolean =>
       placed.some(({ stored }) => stored.kind === 'packed');
     if (batches.some(hasRecords)) await this.packs.sync();
-    for (const batch of batches) await this.tell(batch);
+    for (const some of toldTogether(batches)) await this.tell(some);
   }
 
-  /** Tells the database of a batch, and the totals with it: all or none. */
-  private async tell({ added, replaced, operations, placed }: AppendedBatch): Promise<void> {
-    if (operations.length === 0) return;
-    const before = [...replaced.values()].reduce(subtractTotals, this.current);
-    const totals = addTotals(before, totalsOf([...added, ...replaced.keys()]));
-    for (const { id } of added) this.written?.add(id);
-    const others = [...operations, totalsOperation(totals)];
-    await this.database.write(operationsOf(placed, others, this.sealer), { sync: false });
+  /** Tells the database of `batches`, and the totals with them: all or none. */
+  private async tell(batches: readonly AppendedBatch[]): Promise<void> {
+    const totals = batches.reduce(withBatch, this.current);
+    for (const { added } of batches) for (const { id } of added) this.written?.add(id);
+    await this.database.write(operationsOf(batches, totals, this.sealer), { sync: false });
     this.current = totals;
     this.revision += 1;
-    for (const { id } of replaced.keys()) this.damage.forget(id);
-    for (const { id, stored } of placed) if (stored.kind === 'packed') this.recent.note(id, stored.location);
+    for (const { replaced, placed } of batches) {
+      for (const { id } of replaced.keys()) this.damage.forget(id);
+      for (const { id, stored } of placed)
+        if (stored.kind === 'packed') this.recent.note(id, stored.location);
+    }
   }
 
   /**
@@ -229,14 +231,41 @@ function packedChunks(
   return placed;
 }
 
-/** Where those chunks lie that are in packs, and `others`. */
+/** Those of `batches` that have something to tell, in rows that are told at once. */
+function* toldTogether(batches: readonly AppendedBatch[]): Generator<AppendedBatch[]> {
+  let row: AppendedBatch[] = [];
+  let count = 0;
+  for (const batch of batches) {
+    if (batch.operations.length === 0) continue;
+    const more = batch.placed.length + batch.operations.length;
+    if (row.length > 0 && count + more > operationsTogetherMax) {
+      yield row;
+      row = [];
+      count = 0;
+    }
+    row.push(batch);
+    count += more;
+  }
+  if (row.length > 0) yield row;
+}
+
+/** What is to be told of `batches`: where those chunks lie that are in packs, all else, and the totals. */
 function* operationsOf(
-  placed: readonly PlacedChunk[],
-  others: readonly Operation[],
+  batches: readonly AppendedBatch[],
+  totals: ChunkTotals,
   sealer: LocationSealer,
 ): Generator<Operation> {
-  for (const { id, stored } of placed) if (stored.kind === 'packed') yield sealer.put(id, stored.location);
-  yield* others;
+  for (const { placed, operations } of batches) {
+    for (const { id, stored } of placed) if (stored.kind === 'packed') yield sealer.put(id, stored.location);
+    yield* operations;
+  }
+  yield totalsOperation(totals);
+}
+
+/** `totals` with what a batch adds and replaces. */
+function withBatch(totals: ChunkTotals, { added, replaced }: AppendedBatch): ChunkTotals {
+  const before = [...replaced.values()].reduce(subtractTotals, totals);
+  return addTotals(before, totalsOf([...added, ...replaced.keys()]));
 }
 
 function totalsOperation(totals: ChunkTotals): Operation {

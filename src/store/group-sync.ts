@@ -19,7 +19,7 @@ interface Disk<Appended> {
 
 const mebibyte = 1024 * 1024;
 /** Bytes that are worth a sync. */
-export const syncBytesMin = 32 * mebibyte;
+export const syncBytesMin = 64 * mebibyte;
 /** How long batches may wait for more while nobody waits for them. */
 const lingerMs = 100;
 

@@ -50,8 +50,13 @@ it('gathers what is put while a write is under way into batches of bounded size'
   }
   open();
   await store.chunks.flush();
-  const chunksWritten = database.writes.map((write) => write.keys.filter(isChunk).length);
-  expect(chunksWritten).toEqual([perBatch, perBatch, count - 2 * perBatch]);
+  const record = recordHeaderBytes + chunkBytes;
+  expect(packs.appends.map((bytes) => Math.floor(bytes / record))).toEqual([
+    perBatch,
+    perBatch,
+    count - 2 * perBatch,
+  ]);
+  expect(database.writes.map((write) => write.keys.filter(isChunk).length)).toEqual([count]);
   expect(Math.max(...packs.appends)).toBeLessThanOrEqual(batchBytesMax);
 });
 
@@ -92,11 +97,11 @@ it('appends no more than it may have to put on the disk together', async () => {
   const store = await Store.over({ database: new FailingDatabase(), packs });
   const { wait, open } = gate();
   packs.gate = (what) => (what === 'sync' ? wait() : Promise.resolve());
-  const chunk = (seed: number): SampleChunk => sampleChunk(3 * seed + 1, chunkBytes);
   const enough = (unfinishedBytesMax + 2 * queueBytesMax) / chunkBytes;
-  const puts = Array.from({ length: enough }, (_, seed) =>
-    store.chunks.put(chunk(seed).id, chunk(seed).encoded),
-  );
+  const puts = Array.from({ length: enough }, (_, seed) => {
+    const { id, encoded } = sampleChunk(3 * seed + 1, chunkBytes);
+    return store.chunks.put(id, encoded);
+  });
   expect(await hasSettled(Promise.all(puts))).toBe(false);
   const appended = packs.appends.reduce((sum, bytes) => sum + bytes, 0);
   expect(appended).toBeGreaterThan(unfinishedBytesMax);
@@ -251,8 +256,19 @@ it('puts on the disk together what was appended, when somebody waits for it', as
     await store.chunks.put(chunk.id, chunk.encoded);
   }
   await store.chunks.flush();
-  const five = <T>(event: T): T[] => Array.from({ length: 5 }, () => event);
-  expect(events).toEqual([...five('append'), 'sync', ...five('database')]);
+  const appends = Array.from({ length: 5 }, () => 'append');
+  expect(events).toEqual([...appends, 'sync', 'database']);
+});
+
+it('tells the database of no more at once than it should, in batches that are told whole', async () => {
+  const database = new FailingDatabase();
+  const store = await Store.over({ database, packs: new FailingPacks() });
+  const perRow = 200;
+  const rows = Array.from({ length: 6 }, (_, row) => sampleChunks(perRow * (row + 1)).slice(perRow * row));
+  for (const row of rows) void giveTogether(store.chunks, row);
+  await store.chunks.flush();
+  const told = database.writes.map((write) => write.keys.filter(isChunk).length);
+  expect(told).toEqual([5 * perRow, perRow]);
 });
 
 it('appends while others go to the disk', async () => {
