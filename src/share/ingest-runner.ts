@@ -2,9 +2,9 @@
  * Where the jobs of an ingest run: the first one in this thread, because most scans find little and a worker takes
  * longer to start than that takes to do; all later ones in worker threads, which start meanwhile.
  *
- * Bound: at most so many jobs as the workers can be at, and `jobsForDisk` more, are between their beginning and the end of their
- * use, each in a part of one memory; whoever comes then waits. That memory is shared between the threads and used again: nothing of a file is
- * copied from thread to thread, or left to the garbage collector.
+ * Bound: at most so many jobs as the workers can be at, and `jobsForDisk` more, are between their beginning and the end of
+ * their use, each in a part of one memory; whoever comes then waits. That memory is shared between the threads and used
+ * again: nothing of a file is copied from thread to thread, or left to the garbage collector.
  */
 import {
   askForHugePages,
